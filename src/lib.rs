@@ -1,0 +1,5 @@
+//! cola-wgpu: contrastive audio pre-training on any GPU, from scratch.
+
+pub mod audio;
+pub mod eval;
+pub mod train;
