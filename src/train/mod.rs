@@ -1,1 +1,6 @@
-//! To be filled.
+//! Training: what is recorded of a run, and how its files stay whole.
+
+pub mod atomic;
+pub mod metrics;
+pub mod progress;
+pub mod tensorboard;
