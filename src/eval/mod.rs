@@ -1,1 +1,4 @@
-//! To be filled.
+//! How good a representation is: measures, maps, pictures, and the report of a run.
+
+pub mod neighbours;
+pub mod projection;

@@ -1,0 +1,112 @@
+//! Which embeddings lie closest, by the cosine of the angle between them.
+
+/// A row close to a query.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Neighbour {
+    /// Row number in the index.
+    pub row: usize,
+    /// Cosine of the angle between the two, -1 to 1.
+    pub similarity: f32,
+}
+
+/// Rows scaled to unit length, to be asked for the nearest of a query.
+pub struct CosineIndex {
+    unit_rows: Vec<f32>,
+    cols: usize,
+}
+
+impl CosineIndex {
+    /// Copies and scales the rows of `values` `[rows, cols]`. A row of zeros stays so and is at cosine 0 to all.
+    ///
+    /// # Panics
+    /// If `values` is not a whole number of rows, or `cols` is 0.
+    #[track_caller]
+    pub fn new(values: &[f32], cols: usize) -> Self {
+        assert!(
+            cols > 0 && values.len().is_multiple_of(cols),
+            "{} values are not rows of {cols}",
+            values.len()
+        );
+        CosineIndex {
+            unit_rows: values.chunks_exact(cols).flat_map(unit).collect(),
+            cols,
+        }
+    }
+
+    /// The `k` rows nearest to `query` (`[cols]`), best first; equals in row order.
+    ///
+    /// # Panics
+    /// If `query` has another length than the rows.
+    #[track_caller]
+    pub fn nearest(&self, query: &[f32], k: usize) -> Vec<Neighbour> {
+        assert_eq!(
+            query.len(),
+            self.cols,
+            "length of the query and of the rows"
+        );
+        self.rank(&unit(query), None, k)
+    }
+
+    /// The `k` rows nearest to row `row`, itself left out, best first.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[track_caller]
+    pub fn nearest_to_row(&self, row: usize, k: usize) -> Vec<Neighbour> {
+        let query = &self.unit_rows[row * self.cols..(row + 1) * self.cols];
+        self.rank(query, Some(row), k)
+    }
+
+    fn rank(&self, query: &[f32], leave_out: Option<usize>, k: usize) -> Vec<Neighbour> {
+        let mut all: Vec<_> = self
+            .unit_rows
+            .chunks_exact(self.cols)
+            .enumerate()
+            .filter(|(row, _)| Some(*row) != leave_out)
+            .map(|(row, values)| {
+                let cosine: f32 = values.iter().zip(query).map(|(a, b)| a * b).sum();
+                Neighbour {
+                    row,
+                    similarity: cosine.clamp(-1.0, 1.0),
+                }
+            })
+            .collect();
+        all.sort_by(|a, b| b.similarity.total_cmp(&a.similarity));
+        all.truncate(k);
+        all
+    }
+}
+
+fn unit(row: &[f32]) -> Vec<f32> {
+    let norm = row
+        .iter()
+        .map(|&x| f64::from(x).powi(2))
+        .sum::<f64>()
+        .sqrt();
+    let scale = if norm > 0.0 { 1.0 / norm } else { 0.0 };
+    row.iter().map(|&x| (f64::from(x) * scale) as f32).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use approx::assert_abs_diff_eq;
+
+    use super::*;
+
+    #[test]
+    fn neighbours_by_angle() {
+        let values = [1.0, 0.0, 10.0, 1.0, 0.0, 2.0, -1.0, 0.0, 0.0, 0.0];
+        let index = CosineIndex::new(&values, 2);
+        let rows = |found: Vec<Neighbour>| found.iter().map(|n| n.row).collect::<Vec<_>>();
+        assert_eq!(rows(index.nearest_to_row(0, 9)), [1, 2, 4, 3]);
+        let found = index.nearest(&[0.0, 0.5], 2);
+        assert_eq!(
+            found[0],
+            Neighbour {
+                row: 2,
+                similarity: 1.0
+            }
+        );
+        assert_abs_diff_eq!(found[1].similarity, 1.0 / 101.0_f32.sqrt(), epsilon = 1e-6);
+    }
+}
