@@ -2,4 +2,8 @@
 
 pub mod audio;
 pub mod eval;
+pub mod gpu;
+pub mod ops;
+pub mod tape;
+pub mod tensor;
 pub mod train;

@@ -22,15 +22,8 @@ impl CosineIndex {
     /// If `values` is not a whole number of rows, or `cols` is 0.
     #[track_caller]
     pub fn new(values: &[f32], cols: usize) -> Self {
-        assert!(
-            cols > 0 && values.len().is_multiple_of(cols),
-            "{} values are not rows of {cols}",
-            values.len()
-        );
-        CosineIndex {
-            unit_rows: values.chunks_exact(cols).flat_map(unit).collect(),
-            cols,
-        }
+        assert!(cols > 0 && values.len().is_multiple_of(cols), "{} values are not rows of {cols}", values.len());
+        CosineIndex { unit_rows: values.chunks_exact(cols).flat_map(unit).collect(), cols }
     }
 
     /// The `k` rows nearest to `query` (`[cols]`), best first; equals in row order.
@@ -39,11 +32,7 @@ impl CosineIndex {
     /// If `query` has another length than the rows.
     #[track_caller]
     pub fn nearest(&self, query: &[f32], k: usize) -> Vec<Neighbour> {
-        assert_eq!(
-            query.len(),
-            self.cols,
-            "length of the query and of the rows"
-        );
+        assert_eq!(query.len(), self.cols, "length of the query and of the rows");
         self.rank(&unit(query), None, k)
     }
 
@@ -65,10 +54,7 @@ impl CosineIndex {
             .filter(|(row, _)| Some(*row) != leave_out)
             .map(|(row, values)| {
                 let cosine: f32 = values.iter().zip(query).map(|(a, b)| a * b).sum();
-                Neighbour {
-                    row,
-                    similarity: cosine.clamp(-1.0, 1.0),
-                }
+                Neighbour { row, similarity: cosine.clamp(-1.0, 1.0) }
             })
             .collect();
         all.sort_by(|a, b| b.similarity.total_cmp(&a.similarity));
@@ -78,11 +64,7 @@ impl CosineIndex {
 }
 
 fn unit(row: &[f32]) -> Vec<f32> {
-    let norm = row
-        .iter()
-        .map(|&x| f64::from(x).powi(2))
-        .sum::<f64>()
-        .sqrt();
+    let norm = row.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
     let scale = if norm > 0.0 { 1.0 / norm } else { 0.0 };
     row.iter().map(|&x| (f64::from(x) * scale) as f32).collect()
 }
@@ -100,13 +82,7 @@ mod tests {
         let rows = |found: Vec<Neighbour>| found.iter().map(|n| n.row).collect::<Vec<_>>();
         assert_eq!(rows(index.nearest_to_row(0, 9)), [1, 2, 4, 3]);
         let found = index.nearest(&[0.0, 0.5], 2);
-        assert_eq!(
-            found[0],
-            Neighbour {
-                row: 2,
-                similarity: 1.0
-            }
-        );
+        assert_eq!(found[0], Neighbour { row: 2, similarity: 1.0 });
         assert_abs_diff_eq!(found[1].similarity, 1.0 / 101.0_f32.sqrt(), epsilon = 1e-6);
     }
 }

@@ -25,10 +25,7 @@ pub fn pca_2d(values: &[f32], rows: usize, cols: usize) -> Map2d {
     let centred = centre(values, rows, cols);
     let mut gram = Gram::of(&centred, rows, cols);
     let total = gram.trace();
-    let mut map = Map2d {
-        points: vec![[0.0; 2]; rows],
-        explained: [0.0; 2],
-    };
+    let mut map = Map2d { points: vec![[0.0; 2]; rows], explained: [0.0; 2] };
     for axis in 0..2 {
         let Some((variance, vector)) = gram.leading_eigenpair(total * 1e-12) else {
             break;
@@ -80,11 +77,7 @@ pub fn effective_rank(values: &[f32], rows: usize, cols: usize) -> f64 {
 
 #[track_caller]
 fn centre(values: &[f32], rows: usize, cols: usize) -> Vec<f64> {
-    assert!(
-        cols > 0 && values.len() == rows * cols,
-        "{} values are not a {rows} x {cols} matrix",
-        values.len()
-    );
+    assert!(cols > 0 && values.len() == rows * cols, "{} values are not a {rows} x {cols} matrix", values.len());
     let mut centred: Vec<f64> = values.iter().map(|&x| f64::from(x)).collect();
     let ones = vec![1.0; rows];
     let sums = transposed_times(&centred, cols, &ones);
@@ -143,9 +136,7 @@ impl Gram {
     }
 
     fn trace(&self) -> f64 {
-        (0..self.size)
-            .map(|i| self.matrix[i * (self.size + 1)])
-            .sum()
+        (0..self.size).map(|i| self.matrix[i * (self.size + 1)]).sum()
     }
 
     fn times(&self, vector: &[f64]) -> Vec<f64> {
@@ -205,10 +196,7 @@ fn tridiagonalise(matrix: &mut [f64], size: usize) -> (Vec<f64>, Vec<f64>) {
         }
         // A' = A - v wᵀ - w vᵀ on the trailing block, with p = 2 A v / |v|² and w = p - (pᵀv / |v|²) v.
         let block = |row: usize| row * size + k + 1..(row + 1) * size;
-        let mut w: Vec<f64> = below
-            .clone()
-            .map(|row| 2.0 / v_squared * dot(&matrix[block(row)], &v))
-            .collect();
+        let mut w: Vec<f64> = below.clone().map(|row| 2.0 / v_squared * dot(&matrix[block(row)], &v)).collect();
         let along = dot(&w, &v) / v_squared;
         w.iter_mut().zip(&v).for_each(|(w, v)| *w -= along * v);
         for (i, row) in below.enumerate() {
@@ -273,9 +261,7 @@ fn tridiagonal_eigenvalues(mut diagonal: Vec<f64>, mut off: Vec<f64>) -> Vec<f64
 fn transposed_times(centred: &[f64], cols: usize, vector: &[f64]) -> Vec<f64> {
     let mut out = vec![0.0; cols];
     for (row, &weight) in centred.chunks_exact(cols).zip(vector) {
-        out.iter_mut()
-            .zip(row)
-            .for_each(|(out, x)| *out += weight * x);
+        out.iter_mut().zip(row).for_each(|(out, x)| *out += weight * x);
     }
     out
 }
@@ -305,10 +291,7 @@ fn normalise(vector: &mut [f64]) -> f64 {
 
 /// The entry of largest magnitude, the first of equals.
 fn largest_entry(vector: &[f64]) -> f64 {
-    vector.iter().fold(
-        0.0_f64,
-        |best, &x| if x.abs() > best.abs() { x } else { best },
-    )
+    vector.iter().fold(0.0_f64, |best, &x| if x.abs() > best.abs() { x } else { best })
 }
 
 #[cfg(test)]

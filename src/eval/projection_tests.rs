@@ -19,9 +19,7 @@ fn reflected(values: &[f32], cols: usize, seed: u64) -> Vec<f32> {
             let row: Vec<f64> = row.iter().map(|&x| f64::from(x)).collect();
             let along = dot(&row, &normal);
             let entries = row.iter().zip(&normal);
-            entries
-                .map(|(x, n)| (x - 2.0 * along * n) as f32)
-                .collect::<Vec<_>>()
+            entries.map(|(x, n)| (x - 2.0 * along * n) as f32).collect::<Vec<_>>()
         })
         .collect()
 }
@@ -38,9 +36,7 @@ fn pca_finds_the_two_wide_directions() {
     }
     let map = pca_2d(&values, rows, cols);
     let column = |col: usize| -> Vec<f64> {
-        let column: Vec<f64> = (0..rows)
-            .map(|r| f64::from(values[r * cols + col]))
-            .collect();
+        let column: Vec<f64> = (0..rows).map(|r| f64::from(values[r * cols + col])).collect();
         let mean = column.iter().sum::<f64>() / rows as f64;
         column.iter().map(|x| x - mean).collect()
     };
@@ -60,12 +56,7 @@ fn pca_of_few_rows_keeps_their_distances() {
     assert_abs_diff_eq!(map.explained[0] + map.explained[1], 1.0, epsilon = 1e-9);
     for (a, b) in [(0, 1), (1, 2), (0, 2)] {
         let far = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| (x - y).powi(2)).sum::<f64>();
-        let row = |r: usize| -> Vec<f64> {
-            values[r * 40..(r + 1) * 40]
-                .iter()
-                .map(|&x| f64::from(x))
-                .collect()
-        };
+        let row = |r: usize| -> Vec<f64> { values[r * 40..(r + 1) * 40].iter().map(|&x| f64::from(x)).collect() };
         let (there, here) = (far(&row(a), &row(b)), far(&map.points[a], &map.points[b]));
         assert_abs_diff_eq!(there, here, epsilon = 1e-6);
     }
@@ -82,17 +73,8 @@ fn pca_turns_with_the_data() {
     let plain = pca_2d(&values, rows, cols);
     let turned = pca_2d(&reflected(&values, cols, 4), rows, cols);
     for axis in 0..2 {
-        assert_abs_diff_eq!(
-            plain.explained[axis],
-            turned.explained[axis],
-            epsilon = 1e-6
-        );
-        let agree: f64 = plain
-            .points
-            .iter()
-            .zip(&turned.points)
-            .map(|(a, b)| a[axis] * b[axis])
-            .sum();
+        assert_abs_diff_eq!(plain.explained[axis], turned.explained[axis], epsilon = 1e-6);
+        let agree: f64 = plain.points.iter().zip(&turned.points).map(|(a, b)| a[axis] * b[axis]).sum();
         let own: f64 = plain.points.iter().map(|a| a[axis].powi(2)).sum();
         assert_abs_diff_eq!(agree.abs() / own, 1.0, epsilon = 1e-5);
     }
@@ -101,11 +83,7 @@ fn pca_turns_with_the_data() {
 #[test]
 fn pca_of_nothing_to_see() {
     assert!(pca_2d(&[], 0, 4).points.is_empty());
-    for map in [
-        pca_2d(&[1.0; 4], 1, 4),
-        pca_2d(&[2.0; 12], 3, 4),
-        pca_2d(&[f32::NAN; 12], 3, 4),
-    ] {
+    for map in [pca_2d(&[1.0; 4], 1, 4), pca_2d(&[2.0; 12], 3, 4), pca_2d(&[f32::NAN; 12], 3, 4)] {
         assert!(map.points.iter().all(|point| *point == [0.0, 0.0]));
     }
     // One column has no second direction.
@@ -125,11 +103,7 @@ fn eigenvalues_of_the_second_difference_are_known() {
                 matrix[(i + 1) * size + i] = -1.0;
             }
         }
-        let gram = Gram {
-            side: Side::Cols,
-            size,
-            matrix,
-        };
+        let gram = Gram { side: Side::Cols, size, matrix };
         let mut eigenvalues = gram.eigenvalues();
         eigenvalues.sort_by(f64::total_cmp);
         for (k, value) in eigenvalues.iter().enumerate() {
@@ -147,16 +121,8 @@ fn eigenvalues_of_a_full_matrix_keep_its_invariants() {
     let (leading, vector) = gram.leading_eigenpair(0.0).unwrap();
     let residual = gram.times(&vector);
     let eigenvalues = gram.eigenvalues();
-    assert_abs_diff_eq!(
-        eigenvalues.iter().sum::<f64>(),
-        trace,
-        epsilon = 1e-9 * trace
-    );
-    assert_abs_diff_eq!(
-        dot(&eigenvalues, &eigenvalues),
-        squares,
-        epsilon = 1e-9 * squares
-    );
+    assert_abs_diff_eq!(eigenvalues.iter().sum::<f64>(), trace, epsilon = 1e-9 * trace);
+    assert_abs_diff_eq!(dot(&eigenvalues, &eigenvalues), squares, epsilon = 1e-9 * squares);
     let largest = eigenvalues.iter().copied().fold(0.0, f64::max);
     assert_abs_diff_eq!(largest, leading, epsilon = 1e-6 * largest);
     for (av, v) in residual.iter().zip(&vector) {
@@ -173,17 +139,9 @@ fn effective_rank_of_known_spectra() {
         values[2 * i * cols + i] = 1.0;
         values[(2 * i + 1) * cols + i] = -1.0;
     }
-    assert_abs_diff_eq!(
-        effective_rank(&values, 2 * equal, cols),
-        5.0,
-        epsilon = 1e-9
-    );
+    assert_abs_diff_eq!(effective_rank(&values, 2 * equal, cols), 5.0, epsilon = 1e-9);
     let turned = reflected(&values, cols, 6);
-    assert_abs_diff_eq!(
-        effective_rank(&turned, 2 * equal, cols),
-        5.0,
-        epsilon = 1e-5
-    );
+    assert_abs_diff_eq!(effective_rank(&turned, 2 * equal, cols), 5.0, epsilon = 1e-5);
 
     // Squared singular values 9 : 1.
     let unequal = [3.0, 0.0, -3.0, 0.0, 0.0, 1.0, 0.0, -1.0];

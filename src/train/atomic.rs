@@ -23,20 +23,12 @@ pub struct WriteError {
 impl WriteError {
     /// An error about `path` from the system's `source`; looks whether a file of that name exists.
     pub fn new(path: &Path, source: io::Error) -> Self {
-        WriteError {
-            path: path.to_owned(),
-            old_kept: path.exists(),
-            source,
-        }
+        WriteError { path: path.to_owned(), old_kept: path.exists(), source }
     }
 }
 
 fn fate(old_kept: bool) -> &'static str {
-    if old_kept {
-        "the file from before is kept as it was"
-    } else {
-        "no file was left behind"
-    }
+    if old_kept { "the file from before is kept as it was" } else { "no file was left behind" }
 }
 
 fn advice(source: &io::Error) -> &'static str {
@@ -45,9 +37,7 @@ fn advice(source: &io::Error) -> &'static str {
             "free some space on that disk or choose another folder"
         }
         io::ErrorKind::NotFound => "create its folder first",
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            "choose a folder that you may write to"
-        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => "choose a folder that you may write to",
         _ => "check the disk and try again",
     }
 }
@@ -60,10 +50,7 @@ fn advice(source: &io::Error) -> &'static str {
 ///
 /// # Errors
 /// [`WriteError`] if any step fails; the temporary is removed and a file already at `path` is untouched.
-pub fn write_atomic(
-    path: &Path,
-    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
-) -> Result<(), WriteError> {
+pub fn write_atomic(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> Result<(), WriteError> {
     let partial = partial_path(path);
     write_and_rename(path, &partial, write).map_err(|source| {
         // Best effort: the first failure is the one worth telling. A left-over is overwritten by the next attempt.
@@ -142,10 +129,7 @@ mod tests {
         for part in ["model.safetensors", "kept as it was", "free some space"] {
             assert!(error.contains(part), "{error}");
         }
-        assert!(
-            !error.contains('\n') && !error.contains("partial"),
-            "{error}"
-        );
+        assert!(!error.contains('\n') && !error.contains("partial"), "{error}");
     }
 
     #[cfg(target_os = "linux")]
@@ -165,9 +149,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("nowhere").join("x.csv");
         let error = write_atomic(&path, |_| Ok(())).unwrap_err().to_string();
-        assert!(
-            error.contains("nowhere") && error.contains("create its folder"),
-            "{error}"
-        );
+        assert!(error.contains("nowhere") && error.contains("create its folder"), "{error}");
     }
 }

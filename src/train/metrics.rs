@@ -55,11 +55,7 @@ pub enum MetricsError {
     #[error("cannot read {}: {source}; check that the run's folder is right", .path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error("{} line {line} is not a step's record ({source}); remove that line to go on", .path.display())]
-    Line {
-        path: PathBuf,
-        line: usize,
-        source: serde_json::Error,
-    },
+    Line { path: PathBuf, line: usize, source: serde_json::Error },
     #[error(transparent)]
     Write(#[from] WriteError),
 }
@@ -96,23 +92,14 @@ impl MetricsLog {
         }
         let kept = read_metrics(&path)?;
         write_atomic(&path, |file| {
-            kept.iter()
-                .filter(|record| record.step <= step)
-                .try_for_each(|record| write_line(file, record))
+            kept.iter().filter(|record| record.step <= step).try_for_each(|record| write_line(file, record))
         })?;
-        let file = OpenOptions::new()
-            .append(true)
-            .open(&path)
-            .map_err(|source| WriteError::new(&path, source))?;
+        let file = OpenOptions::new().append(true).open(&path).map_err(|source| WriteError::new(&path, source))?;
         Ok(Self::over(path, file))
     }
 
     fn over(path: PathBuf, file: File) -> Self {
-        MetricsLog {
-            path,
-            writer: BufWriter::new(file),
-            flushed: Instant::now(),
-        }
+        MetricsLog { path, writer: BufWriter::new(file), flushed: Instant::now() }
     }
 
     /// Adds one line; it reaches the file within about a second of further steps, or at [`MetricsLog::sync`].
@@ -153,10 +140,7 @@ fn write_line(writer: &mut impl Write, record: &StepMetrics) -> io::Result<()> {
 /// # Errors
 /// [`MetricsError::Read`] if the file cannot be read, [`MetricsError::Line`] for a bad line before the last.
 pub fn read_metrics(path: &Path) -> Result<Vec<StepMetrics>, MetricsError> {
-    let bytes = fs::read(path).map_err(|source| MetricsError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
+    let bytes = fs::read(path).map_err(|source| MetricsError::Read { path: path.to_owned(), source })?;
     let mut records = Vec::new();
     let mut lines = bytes.split(|&byte| byte == b'\n').enumerate().peekable();
     while let Some((index, line)) = lines.next() {
@@ -168,11 +152,7 @@ pub fn read_metrics(path: &Path) -> Result<Vec<StepMetrics>, MetricsError> {
             // No newline follows it, so the line was still being written.
             Err(_) if lines.peek().is_none() => break,
             Err(source) => {
-                return Err(MetricsError::Line {
-                    path: path.to_owned(),
-                    line: index + 1,
-                    source,
-                });
+                return Err(MetricsError::Line { path: path.to_owned(), line: index + 1, source });
             }
         }
     }
@@ -218,10 +198,7 @@ mod tests {
     fn nan_survives() {
         let run = tempfile::tempdir().unwrap();
         let mut log = MetricsLog::create(run.path()).unwrap();
-        let bad = StepMetrics {
-            loss: f32::NAN,
-            ..record(1)
-        };
+        let bad = StepMetrics { loss: f32::NAN, ..record(1) };
         log.append(&bad).unwrap();
         log.sync().unwrap();
         let back = read_metrics(&run.path().join(METRICS_FILE)).unwrap();
@@ -243,11 +220,7 @@ mod tests {
         let mut log = MetricsLog::resume(run.path(), 5).unwrap();
         (6..=9).for_each(|step| log.append(&record(step)).unwrap());
         drop(log);
-        let steps: Vec<_> = read_metrics(&path)
-            .unwrap()
-            .iter()
-            .map(|r| r.step)
-            .collect();
+        let steps: Vec<_> = read_metrics(&path).unwrap().iter().map(|r| r.step).collect();
         assert_eq!(steps, (1..=9).collect::<Vec<_>>());
     }
 
@@ -255,11 +228,7 @@ mod tests {
     fn resume_without_a_log_starts_one() {
         let run = tempfile::tempdir().unwrap();
         MetricsLog::resume(run.path(), 3).unwrap();
-        assert!(
-            read_metrics(&run.path().join(METRICS_FILE))
-                .unwrap()
-                .is_empty()
-        );
+        assert!(read_metrics(&run.path().join(METRICS_FILE)).unwrap().is_empty());
     }
 
     #[test]
@@ -269,9 +238,7 @@ mod tests {
         fs::write(&path, "{\"step\":1}\n{}\n").unwrap();
         let error = read_metrics(&path).unwrap_err().to_string();
         assert!(error.contains("metrics.jsonl line 1"), "{error}");
-        let error = read_metrics(&run.path().join("none"))
-            .unwrap_err()
-            .to_string();
+        let error = read_metrics(&run.path().join("none")).unwrap_err().to_string();
         assert!(error.contains("none"), "{error}");
     }
 }

@@ -19,11 +19,7 @@ pub struct Progress {
 
 enum Sink {
     Bar(ProgressBar),
-    Lines {
-        out: Box<dyn Write + Send>,
-        every: Duration,
-        printed: Option<Instant>,
-    },
+    Lines { out: Box<dyn Write + Send>, every: Duration, printed: Option<Instant> },
 }
 
 impl Progress {
@@ -35,27 +31,13 @@ impl Progress {
         let style = ProgressStyle::with_template("{wide_bar:.cyan/dim} {pos}/{len}  {msg}")
             .expect("the template above is a constant")
             .progress_chars("━╸─");
-        let bar = ProgressBar::new(total)
-            .with_style(style)
-            .with_position(done);
+        let bar = ProgressBar::new(total).with_style(style).with_position(done);
         bar.set_message("compiling kernels");
-        Progress {
-            total,
-            pace: Pace::default(),
-            sink: Sink::Bar(bar),
-        }
+        Progress { total, pace: Pace::default(), sink: Sink::Bar(bar) }
     }
 
     fn lines(out: Box<dyn Write + Send>, every: Duration, done: u64, total: u64) -> Self {
-        let mut progress = Progress {
-            total,
-            pace: Pace::default(),
-            sink: Sink::Lines {
-                out,
-                every,
-                printed: None,
-            },
-        };
+        let mut progress = Progress { total, pace: Pace::default(), sink: Sink::Lines { out, every, printed: None } };
         if done > 0 {
             progress.note(&format!("going on at step {done} of {total}"));
         }
@@ -73,11 +55,7 @@ impl Progress {
                 bar.set_position(record.step);
                 bar.set_message(text);
             }
-            Sink::Lines {
-                out,
-                every,
-                printed,
-            } => {
+            Sink::Lines { out, every, printed } => {
                 if last || printed.is_none_or(|before| now - before >= *every) {
                     *printed = Some(now);
                     // A closed standard error must not end a training run.
@@ -168,9 +146,7 @@ mod tests {
 
     impl Write for Pipe {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0
-                .send(String::from_utf8(bytes.to_vec()).unwrap())
-                .unwrap();
+            self.0.send(String::from_utf8(bytes.to_vec()).unwrap()).unwrap();
             Ok(bytes.len())
         }
 
@@ -196,18 +172,14 @@ mod tests {
     #[test]
     fn plain_lines_come_now_and_then_and_at_the_end() {
         let (sender, lines) = channel();
-        let mut progress =
-            Progress::lines(Box::new(Pipe(sender)), Duration::from_secs(3600), 0, 50);
+        let mut progress = Progress::lines(Box::new(Pipe(sender)), Duration::from_secs(3600), 0, 50);
         (1..=50).for_each(|step| progress.step(&record(step), 1_234_567_890));
         progress.note("saved run/model.safetensors");
         progress.finish();
         let text: String = lines.iter().collect();
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines.len(), 3, "{text}");
-        assert_eq!(
-            lines[0],
-            "step 1/50  loss 3.214  in-batch acc 41.2%  12.4 seg/s  wait 1%  peak 1.2 GB  ETA -"
-        );
+        assert_eq!(lines[0], "step 1/50  loss 3.214  in-batch acc 41.2%  12.4 seg/s  wait 1%  peak 1.2 GB  ETA -");
         assert!(lines[1].starts_with("step 50/50") && lines[1].ends_with("ETA 0s"));
         assert_eq!(lines[2], "saved run/model.safetensors");
     }

@@ -32,10 +32,7 @@ impl EventWriter {
     pub fn create(dir: &Path) -> Result<Self, WriteError> {
         fs::create_dir_all(dir).map_err(|source| WriteError::new(dir, source))?;
         let (path, file) = new_event_file(dir)?;
-        let mut events = EventWriter {
-            path,
-            writer: BufWriter::new(file),
-        };
+        let mut events = EventWriter { path, writer: BufWriter::new(file) };
         events.record(&event(0, &bytes_field(3, b"brain.Event:2")))?;
         events.flush()?;
         Ok(events)
@@ -71,9 +68,7 @@ impl EventWriter {
     /// # Errors
     /// [`WriteError`], for example of a full disk.
     pub fn flush(&mut self) -> Result<(), WriteError> {
-        self.writer
-            .flush()
-            .map_err(|source| WriteError::new(&self.path, source))
+        self.writer.flush().map_err(|source| WriteError::new(&self.path, source))
     }
 
     /// The event file being written.
@@ -83,16 +78,9 @@ impl EventWriter {
 
     fn record(&mut self, data: &[u8]) -> Result<(), WriteError> {
         let length = (data.len() as u64).to_le_bytes();
-        let framed = [
-            length.as_slice(),
-            &masked_crc(&length).to_le_bytes(),
-            data,
-            &masked_crc(data).to_le_bytes(),
-        ]
-        .concat();
-        self.writer
-            .write_all(&framed)
-            .map_err(|source| WriteError::new(&self.path, source))
+        let framed =
+            [length.as_slice(), &masked_crc(&length).to_le_bytes(), data, &masked_crc(data).to_le_bytes()].concat();
+        self.writer.write_all(&framed).map_err(|source| WriteError::new(&self.path, source))
     }
 }
 
@@ -102,11 +90,7 @@ fn new_event_file(dir: &Path) -> Result<(PathBuf, File), WriteError> {
     let host = host_name();
     let mut count = 0;
     loop {
-        let suffix = if count == 0 {
-            String::new()
-        } else {
-            format!(".{count}")
-        };
+        let suffix = if count == 0 { String::new() } else { format!(".{count}") };
         let path = dir.join(format!("events.out.tfevents.{seconds:010}.{host}{suffix}"));
         match OpenOptions::new().write(true).create_new(true).open(&path) {
             Ok(file) => return Ok((path, file)),
@@ -123,23 +107,13 @@ fn host_name() -> String {
         .or_else(|| std::env::var("HOSTNAME").ok())
         .or_else(|| std::env::var("COMPUTERNAME").ok())
         .unwrap_or_default();
-    let clean: String = name
-        .trim()
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
-        .collect();
-    if clean.is_empty() {
-        "localhost".into()
-    } else {
-        clean
-    }
+    let clean: String = name.trim().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+    if clean.is_empty() { "localhost".into() } else { clean }
 }
 
 fn since_epoch_s() -> f64 {
     // A clock before 1970 is not worth failing for.
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0.0, |since| since.as_secs_f64())
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 
 // The corner of protobuf that an event needs: a field is a key (number and wire type), then the value.
@@ -166,12 +140,7 @@ fn varint_field(field: u64, value: u64) -> Vec<u8> {
 }
 
 fn bytes_field(field: u64, bytes: &[u8]) -> Vec<u8> {
-    [
-        key(field, WIRE_BYTES),
-        varint(bytes.len() as u64),
-        bytes.to_vec(),
-    ]
-    .concat()
+    [key(field, WIRE_BYTES), varint(bytes.len() as u64), bytes.to_vec()].concat()
 }
 
 /// Seven bits a byte, lowest first; the top bit says that more follow.
@@ -186,9 +155,7 @@ fn varint(mut value: u64) -> Vec<u8> {
 }
 
 fn masked_crc(data: &[u8]) -> u32 {
-    crc32c::crc32c(data)
-        .rotate_right(15)
-        .wrapping_add(0xa282_ead8)
+    crc32c::crc32c(data).rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
 #[cfg(test)]
@@ -258,10 +225,7 @@ mod tests {
     }
 
     fn only(message: &[u8], field: u64) -> Vec<u8> {
-        let found: Vec<_> = fields(message)
-            .into_iter()
-            .filter(|(number, _)| *number == field)
-            .collect();
+        let found: Vec<_> = fields(message).into_iter().filter(|(number, _)| *number == field).collect();
         assert_eq!(found.len(), 1, "field {field}");
         found[0].1.clone()
     }
@@ -271,11 +235,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let dir = dir.path().join("tb");
         let mut events = EventWriter::create(&dir).unwrap();
-        let written = [
-            ("train/loss", 1, 4.25_f32),
-            ("train/accuracy", 1, 0.5),
-            ("train/loss", 300_000, -0.1),
-        ];
+        let written = [("train/loss", 1, 4.25_f32), ("train/accuracy", 1, 0.5), ("train/loss", 300_000, -0.1)];
         for (tag, step, value) in written {
             events.scalar(tag, step, value).unwrap();
         }

@@ -1,0 +1,35 @@
+//! unary.wgsl, unary_dx.wgsl, axpby.wgsl
+
+use crate::harness::{check_op, input, on_every_device};
+use cola::ops::elementwise::{Unary, add_scaled, unary};
+
+#[test]
+fn functions_and_their_gradients() {
+    let sigmoid = |z: f64| 1.0 / (1.0 + (-z).exp());
+    let functions: [(&str, Unary, &dyn Fn(f64) -> f64); 3] = [
+        ("swish", Unary::Swish, &|z| z * sigmoid(z)),
+        ("sigmoid", Unary::Sigmoid, &sigmoid),
+        ("tanh", Unary::Tanh, &f64::tanh),
+    ];
+    on_every_device(|gpu| {
+        for (name, op, f) in &functions {
+            for n in [1, 4, 7, 64, 255, 256, 257, 1021] {
+                let x = [input(n as u64, &[n]).affine(6.0, 0.0)];
+                let reference = |x: &[Vec<f64>], _: &[Vec<f64>]| x[0].iter().map(|&z| f(z)).collect();
+                check_op(&format!("{name} {n}"), gpu, &x, &[], &reference, &|cx, x, _| unary(cx, *op, &x[0]), 2e-6);
+            }
+        }
+    });
+}
+
+#[test]
+fn scaled_sums() {
+    on_every_device(|gpu| {
+        for n in [1, 8, 13, 1000] {
+            let x = [input(1, &[n]), input(2, &[n])];
+            let reference =
+                |x: &[Vec<f64>], _: &[Vec<f64>]| x[0].iter().zip(&x[1]).map(|(a, b)| 0.5 * a - 1.5 * b).collect();
+            check_op("add_scaled", gpu, &x, &[], &reference, &|cx, x, _| add_scaled(cx, 0.5, &x[0], -1.5, &x[1]), 1e-6);
+        }
+    });
+}

@@ -1,0 +1,230 @@
+//! Kernels, their specialisations, and the caches of what the driver makes of them.
+//!
+//! (Kernel, Spec) is the whole pipeline key: no per-op key types, no registry. This is the one file with `unsafe`.
+
+use super::wgsl::{self, Composed};
+use super::{Buffer, Gpu, GpuError};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// One `.wgsl` file with the entry point `main`.
+#[derive(Debug)]
+pub struct Kernel {
+    /// Path under `shaders/`.
+    pub path: &'static str,
+    /// The text compiled into the binary.
+    pub embedded: &'static str,
+}
+
+/// Names a kernel by its path under `shaders/`.
+#[macro_export]
+macro_rules! kernel {
+    ($path:literal) => {
+        $crate::gpu::Kernel {
+            path: $path,
+            embedded: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $path)),
+        }
+    };
+}
+
+/// The value of a constant in a specialisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Value {
+    /// `7u`
+    U32(u32),
+    /// `true`
+    Bool(bool),
+    /// A type name, for an `alias`.
+    Name(&'static str),
+}
+
+impl Value {
+    pub(super) fn wgsl(&self) -> String {
+        match self {
+            Value::U32(v) => format!("{v}u"),
+            Value::Bool(v) => v.to_string(),
+            Value::Name(v) => (*v).to_string(),
+        }
+    }
+}
+
+impl From<u32> for Value {
+    fn from(v: u32) -> Self {
+        Value::U32(v)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(v: bool) -> Self {
+        Value::Bool(v)
+    }
+}
+
+/// The constants that differ from the file's own.
+pub type Spec<'a> = &'a [(&'static str, Value)];
+
+pub(super) struct Pipeline {
+    pub(super) id: u64,
+    pub(super) raw: wgpu::ComputePipeline,
+    pub(super) layout: wgpu::BindGroupLayout,
+    /// Binding numbers in order, as the shader declares them.
+    pub(super) bindings: Vec<u32>,
+    pub(super) immediate_bytes: u32,
+}
+
+type PipelineKey = (&'static str, Vec<(&'static str, Value)>);
+/// Pipeline, then (buffer id, offset, size) of each binding.
+type BindKey = (u64, Vec<(u64, u64, u64)>);
+
+#[derive(Default)]
+pub(super) struct KernelCache {
+    pipelines: HashMap<PipelineKey, Arc<Pipeline>>,
+    bind_groups: HashMap<BindKey, wgpu::BindGroup>,
+}
+
+/// Beyond this the cache starts anew: it means that the caller's shapes keep changing.
+const MAX_BIND_GROUPS: usize = 16_384;
+
+impl Gpu {
+    /// The pipeline of a kernel under a specialisation, compiled at first use.
+    pub(super) fn pipeline(
+        &self,
+        device: &wgpu::Device,
+        kernel: &'static Kernel,
+        spec: Spec,
+        immediate_bytes: u32,
+    ) -> Arc<Pipeline> {
+        let key = (kernel.path, spec.to_vec());
+        if let Some(found) = self.kernels().pipelines.get(&key) {
+            return found.clone();
+        }
+        let id = self.kernels().pipelines.len() as u64;
+        match self.compile(device, kernel, spec, immediate_bytes, id) {
+            Ok(pipeline) => {
+                let pipeline = Arc::new(pipeline);
+                self.kernels().pipelines.insert(key, pipeline.clone());
+                pipeline
+            }
+            Err(message) => GpuError::Shader(message).raise(),
+        }
+    }
+
+    fn compile(
+        &self,
+        device: &wgpu::Device,
+        kernel: &Kernel,
+        spec: Spec,
+        immediate_bytes: u32,
+        id: u64,
+    ) -> Result<Pipeline, String> {
+        let text = wgsl::source(kernel.path, kernel.embedded)?;
+        let composed: Composed = wgsl::compose(kernel.path, &text, spec)?;
+        if composed.has_immediates != (immediate_bytes > 0) {
+            return Err(format!("{}: immediates declared and given do not agree", kernel.path));
+        }
+        let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let descriptor = wgpu::ShaderModuleDescriptor {
+            label: Some(kernel.path),
+            source: wgpu::ShaderSource::Wgsl(composed.text.as_str().into()),
+        };
+        let module = if self.checked() {
+            device.create_shader_module(descriptor)
+        } else {
+            // SAFETY: every kernel guards its own indices. The tests run each kernel both checked and unchecked, with
+            // sentinel words around the outputs, on sizes one past every tile; loops are bounded by their operands.
+            unsafe { device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) }
+        };
+        let entries: Vec<_> = composed
+            .bindings
+            .iter()
+            .map(|b| wgpu::BindGroupLayoutEntry {
+                binding: b.index,
+                visibility: wgpu::ShaderStages::COMPUTE,
+                ty: wgpu::BindingType::Buffer {
+                    ty: wgpu::BufferBindingType::Storage { read_only: !b.writable },
+                    has_dynamic_offset: false,
+                    min_binding_size: None,
+                },
+                count: None,
+            })
+            .collect();
+        let layout = device
+            .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(kernel.path), entries: &entries });
+        let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some(kernel.path),
+            bind_group_layouts: &[Some(&layout)],
+            immediate_size: immediate_bytes,
+        });
+        let raw = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(kernel.path),
+            layout: Some(&pipeline_layout),
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                // Kernels write workgroup memory before they read it; zeroing costs time and slows compilation.
+                zero_initialize_workgroup_memory: self.checked(),
+                ..Default::default()
+            },
+            cache: None,
+        });
+        match pollster::block_on(scope.pop()) {
+            None => Ok(Pipeline {
+                id,
+                raw,
+                layout,
+                bindings: composed.bindings.iter().map(|b| b.index).collect(),
+                immediate_bytes,
+            }),
+            Some(error) => Err(format!("{}: {}", kernel.path, composed.explain(&error.to_string()))),
+        }
+    }
+
+    /// The bind group of these ranges. The pool is deterministic, so from the second step on each is found here.
+    pub(super) fn bind_group(
+        &self,
+        device: &wgpu::Device,
+        pipeline: &Pipeline,
+        ranges: &[(&Buffer, u64, u64)],
+    ) -> wgpu::BindGroup {
+        let key = (pipeline.id, ranges.iter().map(|(b, offset, size)| (b.id(), *offset, *size)).collect());
+        let mut kernels = self.kernels();
+        if let Some(found) = kernels.bind_groups.get(&key) {
+            return found.clone();
+        }
+        let entries: Vec<_> = pipeline
+            .bindings
+            .iter()
+            .zip(ranges)
+            .map(|(&binding, (buffer, offset, size))| wgpu::BindGroupEntry {
+                binding,
+                resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                    buffer: buffer.raw().expect("a buffer of a device that is not dry"),
+                    offset: *offset,
+                    size: std::num::NonZeroU64::new(*size),
+                }),
+            })
+            .collect();
+        let group = device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: None,
+            layout: &pipeline.layout,
+            entries: &entries,
+        });
+        if kernels.bind_groups.len() >= MAX_BIND_GROUPS {
+            kernels.bind_groups.clear();
+        }
+        kernels.bind_groups.insert(key, group.clone());
+        group
+    }
+
+    /// Drops the bind groups that hold any of these buffers, so that the device can free them.
+    pub(super) fn forget_bind_groups(&self, buffer_ids: &[u64]) {
+        if !buffer_ids.is_empty() {
+            self.kernels().bind_groups.retain(|(_, ranges), _| ranges.iter().all(|r| !buffer_ids.contains(&r.0)));
+        }
+    }
+
+    /// Pipelines compiled so far.
+    pub fn pipelines_compiled(&self) -> usize {
+        self.kernels().pipelines.len()
+    }
+}

@@ -1,0 +1,29 @@
+//! Everything that talks to wgpu, and nothing else does.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `context` | [`Gpu`]: adapter choice, device, queue; [`AdapterChoice`] |
+//! | `caps` | [`Caps`]: what this adapter can do, and the [`Tier`] of kernels that suits it |
+//! | `buffer` | [`Buffer`] and the pool it returns to |
+//! | `wgsl` | the composer: `//!use`, constant rewriting, binding scan, line map |
+//! | `kernel` | [`Kernel`], [`Spec`], pipeline and bind-group caches |
+//! | `stream` | recording dispatches, submitting them, uploads and read-backs |
+//! | `profile` | time, bytes and FLOPs of every kernel |
+//! | `error` | [`GpuError`], and how it travels out of an op |
+
+mod buffer;
+mod caps;
+mod context;
+mod error;
+mod kernel;
+mod profile;
+mod stream;
+pub mod wgsl;
+
+pub use buffer::{Buffer, MemoryUse};
+pub use caps::{Caps, Tier};
+pub use context::{AdapterChoice, Gpu, GpuOptions, adapter_list};
+pub use error::{GpuError, catch};
+pub use kernel::{Kernel, Spec, Value};
+pub use profile::{KernelTime, Profile};
+pub use stream::{Pending, groups};

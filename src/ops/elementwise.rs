@@ -1,0 +1,95 @@
+//! Elementwise functions and sums.
+
+use super::{elem, u};
+use crate::gpu::{Gpu, Kernel, groups};
+use crate::kernel;
+use crate::tape::{Ctx, Var};
+use crate::tensor::Tensor;
+use bytemuck::{Pod, Zeroable};
+
+static UNARY: Kernel = kernel!("unary.wgsl");
+static UNARY_DX: Kernel = kernel!("unary_dx.wgsl");
+static AXPBY: Kernel = kernel!("axpby.wgsl");
+
+const WG: usize = 64;
+
+/// An elementwise function; the number is `OP` in the shaders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unary {
+    /// x sigmoid(x)
+    Swish = 0,
+    /// 1 / (1 + exp(-x))
+    Sigmoid = 1,
+    /// tanh(x)
+    Tanh = 2,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Length {
+    n: u32,
+}
+
+fn run_unary(gpu: &Gpu, kernel: &'static Kernel, op: Unary, tensors: &[&Tensor]) {
+    let (width, elem) = elem(tensors[0].len());
+    let n = tensors[0].len() / width;
+    let spec = [elem, ("OP", (op as u32).into())];
+    gpu.run(kernel, &spec, &Length { n: u(n) }, tensors, [groups(n, WG), 1, 1], 8 * tensors[0].len() as u64);
+}
+
+/// y = f(x), any shape.
+///
+/// Backward: dx = dy f'(x). Sigmoid and tanh keep y (their slope is simplest in it), swish keeps x.
+pub fn unary(cx: &Ctx, op: Unary, x: &Var) -> Var {
+    let y = Tensor::empty(cx.gpu, "unary", x.value.shape());
+    run_unary(cx.gpu, &UNARY, op, &[&x.value, &y]);
+    let kept = if op == Unary::Swish { x.value.clone() } else { y.clone() };
+    let (x, saved) = (x.clone(), kept.clone());
+    cx.record("unary", y, &[&saved], move |dy, grads| {
+        let dx = Tensor::empty(dy.gpu(), "unary dx", dy.shape());
+        run_unary(dy.gpu(), &UNARY_DX, op, &[&kept, &dy, &dx]);
+        grads.add(&x, dx);
+    })
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Axpby {
+    n: u32,
+    a: f32,
+    b: f32,
+}
+
+/// y = a x + b y, in place; with b = 0 the old y is not read.
+#[track_caller]
+pub fn axpby(a: f32, x: &Tensor, b: f32, y: &Tensor) {
+    assert_eq!(x.len(), y.len(), "axpby of {:?} and {:?}", x.shape(), y.shape());
+    let (width, elem) = elem(x.len());
+    let n = x.len() / width;
+    let params = Axpby { n: u(n), a, b };
+    x.gpu().run(&AXPBY, &[elem], &params, &[x, y], [groups(n, WG), 1, 1], 3 * x.len() as u64);
+}
+
+/// y += x.
+#[track_caller]
+pub fn add_in_place(y: &Tensor, x: &Tensor) {
+    axpby(1.0, x, 1.0, y);
+}
+
+/// a x1 + b x2, of the same shape. Backward: a dy to the first, b dy to the second.
+#[track_caller]
+pub fn add_scaled(cx: &Ctx, a: f32, x1: &Var, b: f32, x2: &Var) -> Var {
+    assert_eq!(x1.value.shape(), x2.value.shape(), "sum of different shapes");
+    let y = x2.value.duplicate();
+    axpby(a, &x1.value, b, &y);
+    let (x1, x2) = (x1.clone(), x2.clone());
+    cx.record("add_scaled", y, &[], move |dy, grads| {
+        for (x, factor) in [(x1, a), (x2, b)] {
+            if x.needs_grad() {
+                let dx = Tensor::empty(dy.gpu(), "add_scaled dx", dy.shape());
+                axpby(factor, &dy, 0.0, &dx);
+                grads.add(&x, dx);
+            }
+        }
+    })
+}
