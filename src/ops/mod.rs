@@ -8,7 +8,7 @@ use crate::gpu::Value;
 
 /// Elements per invocation: four side by side where every row allows it, else one.
 pub(crate) fn elem(row_len: usize) -> (usize, (&'static str, Value)) {
-    if row_len % 4 == 0 { (4, ("Elem", Value::Name("vec4<f32>"))) } else { (1, ("Elem", Value::Name("f32"))) }
+    if row_len.is_multiple_of(4) { (4, ("Elem", Value::Name("vec4<f32>"))) } else { (1, ("Elem", Value::Name("f32"))) }
 }
 
 /// A length or index as the kernels take it.
