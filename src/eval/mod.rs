@@ -1,4 +1,8 @@
 //! How good a representation is: measures, maps, pictures, and the report of a run.
 
+pub mod heatmap;
+pub mod metrics;
 pub mod neighbours;
+pub mod npy;
+pub mod plot;
 pub mod projection;

@@ -1,0 +1,15 @@
+//! Plots as SVG text, for files and for the report: dark on white, in the reader's own system font.
+
+mod bars;
+mod canvas;
+mod confusion;
+mod curves;
+mod scatter;
+
+pub use bars::BarChart;
+pub use confusion::confusion_svg;
+pub use curves::CurvePlot;
+pub use scatter::ScatterPlot;
+
+#[cfg(test)]
+mod tests;
