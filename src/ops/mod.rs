@@ -3,6 +3,7 @@
 //! Shape mistakes panic at the caller's line. Device failures unwind to [`gpu::catch`](crate::gpu::catch).
 
 pub mod elementwise;
+pub mod matmul;
 
 use crate::gpu::Value;
 

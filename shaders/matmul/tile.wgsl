@@ -1,0 +1,100 @@
+// matmul/tile — matrix product of any shape, in workgroup memory
+// maths    y[m,n] (+)= Σ_k a(m,k) x(k,n); TRANSPOSE_A: a is stored [K][M], TRANSPOSE_X: x is stored [N][K]
+// shapes   a [M,K] or [K,M], first element a0   x [K,N] or [N,K]   y [S,M,N] for S chunks of K
+// grid     x: N / TILE   y: M / TILE   z: S
+// reads    a N / TILE times, x M / TILE times: compute bound for large tiles
+// backward the same kernel with the other transposes
+// knobs    TILE, STEP, WG = (TILE / 4)², each invocation 4 x 4 results
+//
+// Per step the workgroup copies a TILE x STEP block of each operand, so that each element comes from memory once a
+// tile, not once a result. Rows are padded by one element against bank conflicts.
+
+const TRANSPOSE_A: bool = false;
+const TRANSPOSE_X: bool = false;
+const TILE: u32 = 64u;
+const STEP: u32 = 16u;
+const SIDE: u32 = TILE / 4u;
+const WG: u32 = SIDE * SIDE;
+const PITCH: u32 = TILE + 1u;
+
+struct Params { m: u32, k: u32, n: u32, lda: u32, a0: u32, ldx: u32, chunk: u32, accumulate: u32 }
+var<immediate> p: Params;
+@group(0) @binding(0) var<storage, read> a: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+
+var<workgroup> tile_a: array<f32, STEP * PITCH>;
+var<workgroup> tile_x: array<f32, STEP * PITCH>;
+
+fn load_a(m: u32, k: u32, end: u32) -> f32 {
+    if m >= p.m || k >= end {
+        return 0.0;
+    }
+    return a[p.a0 + select(m * p.lda + k, k * p.lda + m, TRANSPOSE_A)];
+}
+
+fn load_x(k: u32, n: u32, end: u32) -> f32 {
+    if n >= p.n || k >= end {
+        return 0.0;
+    }
+    return x[select(k * p.ldx + n, n * p.ldx + k, TRANSPOSE_X)];
+}
+
+fn four(at: u32) -> vec4<f32> {
+    return vec4<f32>(tile_x[at], tile_x[at + 1u], tile_x[at + 2u], tile_x[at + 3u]);
+}
+
+fn store(m: u32, n: u32, z: u32, sums: vec4<f32>) {
+    if m >= p.m {
+        return;
+    }
+    for (var i = 0u; i < 4u; i++) {
+        if n + i < p.n {
+            let at = (z * p.m + m) * p.n + n + i;
+            if p.accumulate == 1u {
+                y[at] += sums[i];
+            } else {
+                y[at] = sums[i];
+            }
+        }
+    }
+}
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let m0 = group.y * TILE;
+    let n0 = group.x * TILE;
+    let row = (lane / SIDE) * 4u;
+    let column = (lane % SIDE) * 4u;
+    let start = group.z * p.chunk;
+    let end = min(start + p.chunk, p.k);
+    var s0 = vec4<f32>();
+    var s1 = vec4<f32>();
+    var s2 = vec4<f32>();
+    var s3 = vec4<f32>();
+    for (var k0 = start; k0 < end; k0 += STEP) {
+        for (var i = lane; i < TILE * STEP; i += WG) {
+            // neighbouring lanes read neighbouring addresses, whichever way the operand is stored
+            let am = select(i / STEP, i % TILE, TRANSPOSE_A);
+            let ak = select(i % STEP, i / TILE, TRANSPOSE_A);
+            tile_a[ak * PITCH + am] = load_a(m0 + am, k0 + ak, end);
+            let xn = select(i % TILE, i / STEP, TRANSPOSE_X);
+            let xk = select(i / TILE, i % STEP, TRANSPOSE_X);
+            tile_x[xk * PITCH + xn] = load_x(k0 + xk, n0 + xn, end);
+        }
+        workgroupBarrier(); // both blocks are complete
+        for (var k = 0u; k < STEP; k++) {
+            let v = four(k * PITCH + column);
+            let at = k * PITCH + row;
+            s0 += tile_a[at] * v;
+            s1 += tile_a[at + 1u] * v;
+            s2 += tile_a[at + 2u] * v;
+            s3 += tile_a[at + 3u] * v;
+        }
+        workgroupBarrier(); // nobody reads the blocks any more
+    }
+    store(m0 + row, n0 + column, group.z, s0);
+    store(m0 + row + 1u, n0 + column, group.z, s1);
+    store(m0 + row + 2u, n0 + column, group.z, s2);
+    store(m0 + row + 3u, n0 + column, group.z, s3);
+}

@@ -1,0 +1,231 @@
+//! Matrix products: 1x1 convolutions, linear layers, the similarity matrix.
+//!
+//! Forward y = a x. With dy the gradient of y: dx = aᵀ dy and da = dy xᵀ. The long axis (pixels of the whole batch)
+//! is contiguous in all three; in da it is the one summed over, so da is split into chunks whose sums are added in a
+//! fixed order (a rerun is bit-equal).
+//!
+//! Two kernels serve each: `matmul/tile.wgsl` on GPUs and for shapes that are not multiples of 4, `matmul/lanes*.wgsl`
+//! on CPU adapters. Operands past the binding limit are cut into ranges of rows.
+
+use super::u;
+use crate::gpu::{Gpu, Kernel, Tier, groups};
+use crate::kernel;
+use crate::tape::{Ctx, Param, Var};
+use crate::tensor::Tensor;
+use bytemuck::{Pod, Zeroable};
+
+static LANES: Kernel = kernel!("matmul/lanes.wgsl");
+static LANES_NT: Kernel = kernel!("matmul/lanes_nt.wgsl");
+static SUM_PARTS: Kernel = kernel!("matmul/sum_parts.wgsl");
+static TILE: Kernel = kernel!("matmul/tile.wgsl");
+
+const TILE_SIDE: usize = 64;
+
+/// y = W x: a 1x1 convolution or a linear layer without bias.
+///
+/// `w` is `[out, in]` (torch's `[out, in, 1, 1]` is the same memory); `x` is `[in, ...]`; y is `[out, ...]`.
+/// Backward keeps x.
+#[track_caller]
+pub fn linear(cx: &Ctx, w: &Param, x: &Var) -> Var {
+    let (out, inputs) = (w.value.shape()[0], w.value.shape()[1]);
+    assert_eq!(x.value.shape()[0], inputs, "{}: weight {:?}, input {:?}", w.name, w.value.shape(), x.value.shape());
+    let mut shape = x.value.shape().to_vec();
+    shape[0] = out;
+    let y = Tensor::empty(cx.gpu, "linear", &shape);
+    product(Left::Plain, &w.value, &x.value, &y, false);
+    let (w, x) = (w.clone(), x.clone());
+    let saved = x.value.clone();
+    cx.record("linear", y, &[&saved], move |dy, grads| {
+        outer_product(&dy, &x.value, &w.grad, true);
+        if x.needs_grad() {
+            let dx = Tensor::empty(dy.gpu(), "linear dx", x.value.shape());
+            product(Left::Transposed, &w.value, &dy, &dx, false);
+            grads.add(&x, dx);
+        }
+    })
+}
+
+/// y = aᵀ b for a `[K, M]` and b `[K, N]`: every column of a against every column of b. Backward keeps both.
+#[track_caller]
+pub fn matmul_tn(cx: &Ctx, a: &Var, b: &Var) -> Var {
+    let ([k, m], [k2, n]) = (a.value.dims2(), b.value.dims2());
+    assert_eq!(k, k2, "matmul_tn of {:?} and {:?}", a.value.shape(), b.value.shape());
+    let y = Tensor::empty(cx.gpu, "matmul_tn", &[m, n]);
+    product(Left::Transposed, &a.value, &b.value, &y, false);
+    let (a, b) = (a.clone(), b.clone());
+    let saved = [a.value.clone(), b.value.clone()];
+    cx.record("matmul_tn", y, &[&saved[0], &saved[1]], move |dy, grads| {
+        if b.needs_grad() {
+            let db = Tensor::empty(dy.gpu(), "matmul_tn db", b.value.shape());
+            product(Left::Plain, &a.value, &dy, &db, false);
+            grads.add(&b, db);
+        }
+        if a.needs_grad() {
+            let da = Tensor::empty(dy.gpu(), "matmul_tn da", a.value.shape());
+            outer_product(&b.value, &dy, &da, false);
+            grads.add(&a, da);
+        }
+    })
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Left {
+    Plain,
+    Transposed,
+}
+
+/// Ranges of rows that each fit a binding and start at an aligned offset.
+fn row_ranges(gpu: &Gpu, rows: usize, row_len: usize) -> Vec<(usize, usize)> {
+    let fit = (gpu.caps().max_binding_bytes / (4 * row_len.max(1)) as u64) as usize;
+    if rows <= fit {
+        return vec![(0, rows)];
+    }
+    // 64 rows of 4-byte elements start at a multiple of 256 bytes, the largest alignment there is
+    let step = fit / 64 * 64;
+    assert!(step > 0, "64 rows of {row_len} elements pass the binding limit of {} bytes", gpu.caps().max_binding_bytes);
+    (0..rows).step_by(step).map(|start| (start, step.min(rows - start))).collect()
+}
+
+/// A tensor as a matrix: its first axis, and all others as one.
+fn matrix(t: &Tensor) -> (usize, usize) {
+    (t.shape()[0], t.len() / t.shape()[0].max(1))
+}
+
+/// y (+)= a x or aᵀ x; a is `[M, K]` or `[K, M]`, x is `[K, ..]`, y is `[M, ..]`.
+fn product(left: Left, a: &Tensor, x: &Tensor, y: &Tensor, accumulate: bool) {
+    let gpu = x.gpu();
+    let ((k, n), (m, _)) = (matrix(x), matrix(y));
+    for (m0, rows) in row_ranges(gpu, m, n) {
+        for (k0, depth) in row_ranges(gpu, k, n) {
+            let block = Block {
+                left,
+                a0: if left == Left::Plain { m0 * k + k0 } else { k0 * m + m0 },
+                lda: if left == Left::Plain { k } else { m },
+                accumulate: accumulate || k0 > 0,
+            };
+            block.run(gpu, a, &x.rows(k0, depth), &y.rows(m0, rows));
+        }
+    }
+}
+
+/// One product whose operands fit their bindings.
+struct Block {
+    left: Left,
+    a0: usize,
+    lda: usize,
+    accumulate: bool,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct LanesParams {
+    m: u32,
+    k: u32,
+    n4: u32,
+    lda: u32,
+    a0: u32,
+    accumulate: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct TileParams {
+    m: u32,
+    k: u32,
+    n: u32,
+    lda: u32,
+    a0: u32,
+    ldx: u32,
+    chunk: u32,
+    accumulate: u32,
+}
+
+/// Rows a workgroup of the lane kernels takes: as many as there are, up to 32.
+fn lane_rows(m: usize) -> usize {
+    match m {
+        0..=8 => 8,
+        9..=16 => 16,
+        _ => 32,
+    }
+}
+
+impl Block {
+    fn run(&self, gpu: &Gpu, a: &Tensor, x: &Tensor, y: &Tensor) {
+        let ((k, n), (m, _)) = (matrix(x), matrix(y));
+        let flops = 2 * (m * k * n) as u64;
+        let transpose = ("TRANSPOSE_A", (self.left == Left::Transposed).into());
+        let (lda, a0, accumulate) = (u(self.lda), u(self.a0), u32::from(self.accumulate));
+        if gpu.caps().tier == Tier::Cpu && k % 4 == 0 && n % 4 == 0 {
+            let rows = lane_rows(m);
+            let params = LanesParams { m: u(m), k: u(k), n4: u(n / 4), lda, a0, accumulate };
+            let grid = [groups(n, 32), groups(m, rows), 1];
+            gpu.run(&LANES, &[transpose, ("ROWS", u(rows).into())], &params, &[a, x, y], grid, flops);
+        } else {
+            let params = TileParams { m: u(m), k: u(k), n: u(n), lda, a0, ldx: u(n), chunk: u(k), accumulate };
+            let grid = [groups(n, TILE_SIDE), groups(m, TILE_SIDE), 1];
+            gpu.run(&TILE, &[transpose], &params, &[a, x, y], grid, flops);
+        }
+    }
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct LanesNtParams {
+    m: u32,
+    j: u32,
+    n4: u32,
+    chunk4: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct SumParams {
+    m: u32,
+    j: u32,
+    parts: u32,
+    ldy: u32,
+    y0: u32,
+    accumulate: u32,
+}
+
+/// y (+)= a bᵀ, summed over all but the first axis; y is `[M, J]`.
+fn outer_product(a: &Tensor, b: &Tensor, y: &Tensor, accumulate: bool) {
+    let gpu = a.gpu();
+    let ((m, n), (j, _)) = (matrix(a), matrix(b));
+    for (m0, rows) in row_ranges(gpu, m, n) {
+        for (j0, columns) in row_ranges(gpu, j, n) {
+            outer_block(gpu, &a.rows(m0, rows), &b.rows(j0, columns), y, (m0 * j + j0, j), accumulate);
+        }
+    }
+}
+
+fn outer_block(gpu: &Gpu, a: &Tensor, b: &Tensor, y: &Tensor, (y0, ldy): (usize, usize), accumulate: bool) {
+    let ((m, n), (j, _)) = (matrix(a), matrix(b));
+    let flops = 2 * (m * j * n) as u64;
+    let lanes = gpu.caps().tier == Tier::Cpu && n % 4 == 0;
+    let (rows, columns) = if lanes { (lane_rows(m), if j > 8 { 16 } else { 8 }) } else { (TILE_SIDE, TILE_SIDE) };
+    let parts = chunks(m.div_ceil(rows) * j.div_ceil(columns), n);
+    // chunks of whole vec4s
+    let chunk = n.div_ceil(parts).div_ceil(4) * 4;
+    let parts = n.div_ceil(chunk);
+    let part = Tensor::empty(gpu, "weight gradient parts", &[parts, m, j]);
+    let grid = [groups(j, columns), groups(m, rows), u(parts)];
+    if lanes {
+        let params = LanesNtParams { m: u(m), j: u(j), n4: u(n / 4), chunk4: u(chunk / 4) };
+        let spec = [("ROWS", u(rows).into()), ("BLOCKS", u(columns / 8).into())];
+        gpu.run(&LANES_NT, &spec, &params, &[a, b, &part], grid, flops);
+    } else {
+        let params =
+            TileParams { m: u(m), k: u(n), n: u(j), lda: u(n), a0: 0, ldx: u(n), chunk: u(chunk), accumulate: 0 };
+        gpu.run(&TILE, &[("TRANSPOSE_X", true.into())], &params, &[a, b, &part], grid, flops);
+    }
+    let params =
+        SumParams { m: u(m), j: u(j), parts: u(parts), ldy: u(ldy), y0: u(y0), accumulate: u32::from(accumulate) };
+    gpu.run(&SUM_PARTS, &[], &params, &[&part, y], [groups(m * j, 64), 1, 1], (parts * m * j) as u64);
+}
+
+/// Into how many chunks a sum of length `n` is cut when the result has `tiles` tiles: enough to occupy a large GPU,
+/// none shorter than 256, and never depending on the device, so that the order of the sum does not either.
+fn chunks(tiles: usize, n: usize) -> usize {
+    (512 / tiles.max(1)).clamp(1, (n / 256).max(1))
+}
