@@ -28,9 +28,8 @@ pub fn heatmap_png(values: &[f32], frames: usize, bands: usize, scale: usize) ->
     };
     let mut pixels = Vec::with_capacity(values.len() * scale * scale);
     for band in (0..bands).rev() {
-        let line: Vec<u8> = (0..frames)
-            .flat_map(|frame| std::iter::repeat_n(shade(values[frame * bands + band]), scale))
-            .collect();
+        let line: Vec<u8> =
+            (0..frames).flat_map(|frame| std::iter::repeat_n(shade(values[frame * bands + band]), scale)).collect();
         (0..scale).for_each(|_| pixels.extend(&line));
     }
     encode(&pixels, frames * scale, bands * scale)
@@ -49,9 +48,7 @@ fn range(values: &[f32]) -> (f32, f32) {
 
 #[track_caller]
 fn encode(pixels: &[u8], width: usize, height: usize) -> Vec<u8> {
-    let side = |pixels: usize| {
-        i32::try_from(pixels).expect("a PNG has at most 2^31 - 1 pixels a side") as u32
-    };
+    let side = |pixels: usize| i32::try_from(pixels).expect("a PNG has at most 2^31 - 1 pixels a side") as u32;
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, side(width), side(height));
     encoder.set_color(png::ColorType::Indexed);
@@ -130,24 +127,13 @@ mod tests {
     #[test]
     fn magma_agrees_with_matplotlib() {
         // matplotlib.colormaps["magma"] at 0, 1/4, 1/2, 3/4 and 1.
-        let table = [
-            [0, 0, 4],
-            [81, 18, 124],
-            [183, 55, 121],
-            [252, 137, 97],
-            [252, 253, 191],
-        ];
+        let table = [[0, 0, 4], [81, 18, 124], [183, 55, 121], [252, 137, 97], [252, 253, 191]];
         for (i, expected) in table.iter().enumerate() {
             let got = magma(i as f64 / 4.0);
             let worst = got.iter().zip(expected).map(|(a, b)| a.abs_diff(*b)).max();
             assert!(worst <= Some(6), "{got:?} {expected:?}");
         }
-        let light = |i: u32| {
-            magma(f64::from(i) / 50.0)
-                .iter()
-                .map(|&c| u32::from(c))
-                .sum::<u32>()
-        };
+        let light = |i: u32| magma(f64::from(i) / 50.0).iter().map(|&c| u32::from(c)).sum::<u32>();
         assert!((0..50).all(|i| light(i) < light(i + 1)));
     }
 }

@@ -25,10 +25,7 @@ impl Confusion {
         let size = labels.len();
         let mut counts = vec![0; size * size];
         for (truth, predicted) in pairs {
-            assert!(
-                truth < size && predicted < size,
-                "label pair ({truth}, {predicted}) with {size} labels"
-            );
+            assert!(truth < size && predicted < size, "label pair ({truth}, {predicted}) with {size} labels");
             counts[truth * size + predicted] += 1;
         }
         Confusion { labels, counts }
@@ -46,9 +43,7 @@ impl Confusion {
 
     /// Clips of the label `truth`.
     pub fn of_label(&self, truth: usize) -> u64 {
-        (0..self.labels.len())
-            .map(|label| self.count(truth, label))
-            .sum()
+        (0..self.labels.len()).map(|label| self.count(truth, label)).sum()
     }
 
     /// All clips.
@@ -58,9 +53,7 @@ impl Confusion {
 
     /// Share of clips that got their own label, 0 to 1; NaN without clips.
     pub fn accuracy(&self) -> f64 {
-        let right: u64 = (0..self.labels.len())
-            .map(|label| self.count(label, label))
-            .sum();
+        let right: u64 = (0..self.labels.len()).map(|label| self.count(label, label)).sum();
         right as f64 / self.total() as f64
     }
 
@@ -80,10 +73,7 @@ impl Confusion {
     /// # Errors
     /// [`WriteError`].
     pub fn write_csv(&self, path: &Path) -> Result<(), WriteError> {
-        let header: Vec<_> = ["true \\ predicted"]
-            .into_iter()
-            .chain(self.labels.iter().map(String::as_str))
-            .collect();
+        let header: Vec<_> = ["true \\ predicted"].into_iter().chain(self.labels.iter().map(String::as_str)).collect();
         let rows = self.labels.iter().enumerate().map(|(truth, label)| {
             let counts = (0..self.labels.len()).map(|predicted| self.count(truth, predicted));
             let counts: Vec<_> = counts.map(|count| count.to_string()).collect();
@@ -142,13 +132,9 @@ mod tests {
     use super::*;
 
     fn example() -> Confusion {
-        let labels = ["bell", "drum, low", "never heard"]
-            .map(String::from)
-            .to_vec();
+        let labels = ["bell", "drum, low", "never heard"].map(String::from).to_vec();
         // 8 bells, 6 right; 2 drums, 1 right.
-        let pairs = [(0, 0); 6]
-            .into_iter()
-            .chain([(0, 1), (0, 2), (1, 1), (1, 0)]);
+        let pairs = [(0, 0); 6].into_iter().chain([(0, 1), (0, 2), (1, 1), (1, 0)]);
         Confusion::new(labels, pairs)
     }
 
@@ -171,10 +157,7 @@ mod tests {
         let text = std::fs::read_to_string(path).unwrap();
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines[0], "true \\ predicted,bell,\"drum, low\",never heard");
-        assert_eq!(
-            lines[1..],
-            ["bell,6,1,1", "\"drum, low\",1,1,0", "never heard,0,0,0"]
-        );
+        assert_eq!(lines[1..], ["bell,6,1,1", "\"drum, low\",1,1,0", "never heard,0,0,0"]);
     }
 
     #[test]

@@ -6,3 +6,4 @@ pub mod neighbours;
 pub mod npy;
 pub mod plot;
 pub mod projection;
+pub mod report;

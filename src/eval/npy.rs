@@ -16,17 +16,10 @@ use crate::train::atomic::{WriteError, write_atomic};
 /// If `values` is not `rows * cols` long.
 #[track_caller]
 pub fn write_npy(path: &Path, values: &[f32], rows: usize, cols: usize) -> Result<(), WriteError> {
-    assert_eq!(
-        values.len(),
-        rows * cols,
-        "values in a {rows} x {cols} matrix"
-    );
+    assert_eq!(values.len(), rows * cols, "values in a {rows} x {cols} matrix");
     write_atomic(path, |file| {
-        let mut npy = npyz::WriteOptions::new()
-            .default_dtype()
-            .shape(&[rows as u64, cols as u64])
-            .writer(file)
-            .begin_nd()?;
+        let mut npy =
+            npyz::WriteOptions::new().default_dtype().shape(&[rows as u64, cols as u64]).writer(file).begin_nd()?;
         npy.extend(values.iter().copied())?;
         npy.finish()
     })
@@ -36,11 +29,7 @@ pub fn write_npy(path: &Path, values: &[f32], rows: usize, cols: usize) -> Resul
 ///
 /// # Errors
 /// [`WriteError`]; a file already there is then kept. A row of another length than the header is an error too.
-pub fn write_csv<Row>(
-    path: &Path,
-    header: &[&str],
-    rows: impl IntoIterator<Item = Row>,
-) -> Result<(), WriteError>
+pub fn write_csv<Row>(path: &Path, header: &[&str], rows: impl IntoIterator<Item = Row>) -> Result<(), WriteError>
 where
     Row: IntoIterator<Item: AsRef<[u8]>>,
 {
@@ -67,10 +56,7 @@ mod tests {
         let bytes = std::fs::read(&path).unwrap();
         // The header's own text, which other readers look at, and its padding to 64 bytes.
         let header = String::from_utf8_lossy(&bytes[..bytes.len() - 24]).into_owned();
-        assert!(
-            header.contains("'<f4'") && header.contains("(2, 3"),
-            "{header}"
-        );
+        assert!(header.contains("'<f4'") && header.contains("(2, 3"), "{header}");
         assert_eq!((bytes.len() - 24) % 64, 0);
         let npy = npyz::NpyFile::new(&bytes[..]).unwrap();
         assert_eq!(npy.shape(), [2, 3]);
@@ -90,17 +76,9 @@ mod tests {
     fn csv_quotes_what_needs_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.csv");
-        write_csv(
-            &path,
-            &["file", "start_s"],
-            [["a, b.wav", "0.98"], ["\"c\".wav", "0"]],
-        )
-        .unwrap();
+        write_csv(&path, &["file", "start_s"], [["a, b.wav", "0.98"], ["\"c\".wav", "0"]]).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(
-            text,
-            "file,start_s\n\"a, b.wav\",0.98\n\"\"\"c\"\".wav\",0\n"
-        );
+        assert_eq!(text, "file,start_s\n\"a, b.wav\",0.98\n\"\"\"c\"\".wav\",0\n");
         assert!(write_csv(&path, &["file"], [["a", "b"]]).is_err());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
     }

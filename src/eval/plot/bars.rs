@@ -3,8 +3,7 @@
 use plotters::style::RGBColor;
 
 use super::canvas::{
-    COLOURS, Canvas, GRID, Hang, INK, MUTED, Outcome, REFERENCE, TEXT_PX, draw, fit, font,
-    head_height, text_width,
+    COLOURS, Canvas, GRID, Hang, INK, MUTED, Outcome, REFERENCE, TEXT_PX, draw, fit, font, head_height, text_width,
 };
 
 const WIDTH: f64 = 720.0;
@@ -28,19 +27,13 @@ impl BarChart {
     pub fn to_svg(&self) -> String {
         let head = head_height(&self.legend(), WIDTH);
         let height = head + self.groups.len() as f64 * self.group_height() + 30.0;
-        draw(WIDTH, height, |canvas| {
-            self.paint(canvas, head, height - 30.0)
-        })
+        draw(WIDTH, height, |canvas| self.paint(canvas, head, height - 30.0))
     }
 
     fn legend(&self) -> Vec<(&str, RGBColor)> {
         let names = self.series.iter().map(String::as_str);
         let mut legend: Vec<_> = names.zip(COLOURS.iter().copied().cycle()).collect();
-        if self
-            .groups
-            .iter()
-            .any(|(.., reference)| reference.is_some())
-        {
+        if self.groups.iter().any(|(.., reference)| reference.is_some()) {
             legend.push((&self.reference, REFERENCE));
         }
         legend
@@ -54,10 +47,7 @@ impl BarChart {
         canvas.title(&self.title)?;
         canvas.legend(&self.legend(), WIDTH)?;
 
-        let names = self
-            .groups
-            .iter()
-            .map(|(name, ..)| text_width(name, TEXT_PX));
+        let names = self.groups.iter().map(|(name, ..)| text_width(name, TEXT_PX));
         let left = names.fold(60.0, f64::max).min(LONGEST_NAME) + 28.0;
         // Room for the figure beside a bar of 100%.
         let right = WIDTH - 62.0;
@@ -66,12 +56,7 @@ impl BarChart {
         for percent in (0..=100).step_by(20) {
             let at = x(f64::from(percent) / 100.0);
             canvas.line((at, head), (at, bottom), GRID, 1.0)?;
-            canvas.text(
-                &format!("{percent}%"),
-                (at, bottom + 14.0),
-                Hang::Centre,
-                &muted,
-            )?;
+            canvas.text(&format!("{percent}%"), (at, bottom + 14.0), Hang::Centre, &muted)?;
         }
         for (index, (name, shares, reference)) in self.groups.iter().enumerate() {
             let top = head + index as f64 * self.group_height() + GAP_BETWEEN_GROUPS / 2.0;

@@ -69,9 +69,7 @@ pub fn px(length: f64) -> i32 {
 
 /// A text style of `size` CSS pixels.
 pub fn font(size: f64, colour: RGBColor) -> TextStyle<'static> {
-    (FONT, size * SCALE * FONT_SIZE_RATIO)
-        .into_font()
-        .color(&colour)
+    (FONT, size * SCALE * FONT_SIZE_RATIO).into_font().color(&colour)
 }
 
 /// About how wide `text` comes out at `size` CSS pixels. The reader's font is unknown, so this is on the wide side.
@@ -135,24 +133,13 @@ impl Canvas<'_, '_> {
     }
 
     /// A filled rectangle between two corners.
-    pub fn rectangle(
-        &self,
-        (x0, y0): (f64, f64),
-        (x1, y1): (f64, f64),
-        colour: impl Color,
-    ) -> Outcome {
+    pub fn rectangle(&self, (x0, y0): (f64, f64), (x1, y1): (f64, f64), colour: impl Color) -> Outcome {
         let corners = [(px(x0), px(y0)), (px(x1), px(y1))];
         self.sheet.draw(&Rectangle::new(corners, colour.filled()))
     }
 
     /// A line `width` CSS pixels thick.
-    pub fn line(
-        &self,
-        from: (f64, f64),
-        to: (f64, f64),
-        colour: impl Color,
-        width: f64,
-    ) -> Outcome {
+    pub fn line(&self, from: (f64, f64), to: (f64, f64), colour: impl Color, width: f64) -> Outcome {
         let points = vec![(px(from.0), px(from.1)), (px(to.0), px(to.1))];
         let style = colour.stroke_width(px(width) as u32);
         self.sheet.draw(&PathElement::new(points, style))
@@ -163,17 +150,10 @@ impl Canvas<'_, '_> {
         let style = COLOURS[label % COLOURS.len()].mix(alpha).filled();
         let at = |dx: f64, dy: f64| (px(x + dx * radius), px(y + dy * radius));
         match label / COLOURS.len() % 4 {
-            0 => self
-                .sheet
-                .draw(&Circle::new(at(0.0, 0.0), px(radius), style)),
-            1 => self
-                .sheet
-                .draw(&Rectangle::new([at(-0.9, -0.9), at(0.9, 0.9)], style)),
+            0 => self.sheet.draw(&Circle::new(at(0.0, 0.0), px(radius), style)),
+            1 => self.sheet.draw(&Rectangle::new([at(-0.9, -0.9), at(0.9, 0.9)], style)),
             2 => self.polygon([at(-1.1, 0.9), at(1.1, 0.9), at(0.0, -1.1)].to_vec(), style),
-            _ => self.polygon(
-                [at(-1.2, 0.0), at(0.0, 1.2), at(1.2, 0.0), at(0.0, -1.2)].to_vec(),
-                style,
-            ),
+            _ => self.polygon([at(-1.2, 0.0), at(0.0, 1.2), at(1.2, 0.0), at(0.0, -1.2)].to_vec(), style),
         }
     }
 

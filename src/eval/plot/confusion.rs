@@ -23,20 +23,10 @@ pub fn confusion_svg(title: &str, confusion: &Confusion) -> String {
     let (left, top) = (34.0 + label_room, 44.0);
     let grid = cell * size;
     // The title may be wider than the grid of a few labels.
-    let width = (left + grid + 24.0)
-        .max(text_width(title, 17.0) + 32.0)
-        .max(320.0);
+    let width = (left + grid + 24.0).max(text_width(title, 17.0) + 32.0).max(320.0);
     let height = top + grid + label_room + 34.0;
-    let sheet = Layout {
-        cell,
-        left,
-        top,
-        grid,
-        height,
-    };
-    draw(width, height, |canvas| {
-        sheet.paint(canvas, title, confusion)
-    })
+    let sheet = Layout { cell, left, top, grid, height };
+    draw(width, height, |canvas| sheet.paint(canvas, title, confusion))
 }
 
 struct Layout {
@@ -50,13 +40,7 @@ struct Layout {
 
 impl Layout {
     fn paint(&self, canvas: &Canvas, title: &str, confusion: &Confusion) -> Outcome {
-        let Layout {
-            cell,
-            left,
-            top,
-            grid,
-            ..
-        } = *self;
+        let Layout { cell, left, top, grid, .. } = *self;
         canvas.title(title)?;
         let (ink, muted) = (font(TEXT_PX, INK), font(TEXT_PX, MUTED));
         for (index, label) in confusion.labels().iter().enumerate() {
@@ -68,13 +52,7 @@ impl Layout {
             self.row(canvas, confusion, index)?;
         }
         let side = (16.0, top + grid / 2.0);
-        canvas.turned_text(
-            "true label",
-            side,
-            Hang::Centre,
-            FontTransform::Rotate270,
-            &muted,
-        )?;
+        canvas.turned_text("true label", side, Hang::Centre, FontTransform::Rotate270, &muted)?;
         let below = (left + grid / 2.0, self.height - 16.0);
         canvas.text("predicted label", below, Hang::Centre, &muted)
     }
@@ -104,11 +82,6 @@ impl Layout {
 fn shade(share: f64) -> RGBColor {
     // The square root lifts rare confusions, which are what one looks for, off the background.
     let t = share.clamp(0.0, 1.0).sqrt();
-    let mix =
-        |empty: u8, full: u8| (f64::from(empty) + t * (f64::from(full) - f64::from(empty))) as u8;
-    RGBColor(
-        mix(EMPTY.0, FULL.0),
-        mix(EMPTY.1, FULL.1),
-        mix(EMPTY.2, FULL.2),
-    )
+    let mix = |empty: u8, full: u8| (f64::from(empty) + t * (f64::from(full) - f64::from(empty))) as u8;
+    RGBColor(mix(EMPTY.0, FULL.0), mix(EMPTY.1, FULL.1), mix(EMPTY.2, FULL.2))
 }

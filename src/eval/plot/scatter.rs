@@ -2,9 +2,7 @@
 
 use plotters::prelude::*;
 
-use super::canvas::{
-    Canvas, GRID, Hang, INK, MUTED, Outcome, TEXT_PX, draw, fit, font, text_width,
-};
+use super::canvas::{Canvas, GRID, Hang, INK, MUTED, Outcome, TEXT_PX, draw, fit, font, text_width};
 
 /// Side of the square that holds the points, in CSS pixels.
 const SIDE: f64 = 460.0;
@@ -43,10 +41,7 @@ impl ScatterPlot {
     }
 
     fn column_width(&self) -> f64 {
-        let widths = self
-            .label_names
-            .iter()
-            .map(|name| text_width(name, TEXT_PX));
+        let widths = self.label_names.iter().map(|name| text_width(name, TEXT_PX));
         widths.fold(0.0, f64::max).min(LONGEST_LABEL) + 34.0
     }
 
@@ -54,26 +49,14 @@ impl ScatterPlot {
         canvas.title(&self.title)?;
         let (ink, muted) = (font(TEXT_PX, INK), font(TEXT_PX, MUTED));
         let (right, bottom) = (LEFT + SIDE, TOP + SIDE);
-        let corners = [
-            (LEFT, TOP),
-            (right, TOP),
-            (right, bottom),
-            (LEFT, bottom),
-            (LEFT, TOP),
-        ];
+        let corners = [(LEFT, TOP), (right, TOP), (right, bottom), (LEFT, bottom), (LEFT, TOP)];
         for pair in corners.windows(2) {
             canvas.line(pair[0], pair[1], GRID, 1.0)?;
         }
         let below = (LEFT + SIDE / 2.0, bottom + 20.0);
         canvas.text(&self.x_label, below, Hang::Centre, &muted)?;
         let beside = (LEFT - 18.0, TOP + SIDE / 2.0);
-        canvas.turned_text(
-            &self.y_label,
-            beside,
-            Hang::Centre,
-            FontTransform::Rotate270,
-            &muted,
-        )?;
+        canvas.turned_text(&self.y_label, beside, Hang::Centre, FontTransform::Rotate270, &muted)?;
 
         let place = self.placement();
         // Fewer points may be larger; many overlap less when small.
@@ -105,17 +88,8 @@ impl ScatterPlot {
         };
         let (x, y) = (extent(0), extent(1));
         let widest = (x.1 - x.0).max(y.1 - y.0);
-        let scale = if widest > 0.0 {
-            (SIDE - 28.0) / widest
-        } else {
-            0.0
-        };
+        let scale = if widest > 0.0 { (SIDE - 28.0) / widest } else { 0.0 };
         let middle = ((x.0 + x.1) / 2.0, (y.0 + y.1) / 2.0);
-        move |[px, py]| {
-            (
-                LEFT + SIDE / 2.0 + (px - middle.0) * scale,
-                TOP + SIDE / 2.0 - (py - middle.1) * scale,
-            )
-        }
+        move |[px, py]| (LEFT + SIDE / 2.0 + (px - middle.0) * scale, TOP + SIDE / 2.0 - (py - middle.1) * scale)
     }
 }

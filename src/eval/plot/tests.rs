@@ -14,23 +14,16 @@ fn count(svg: &str, tag: &str) -> usize {
 
 #[test]
 fn curves_have_a_faint_and_a_strong_line() {
-    let points = |scale: f64| {
-        (0..50)
-            .map(|x| (f64::from(x), scale / f64::from(x + 1)))
-            .collect()
-    };
+    let points = |scale: f64| (0..50).map(|x| (f64::from(x), scale / f64::from(x + 1))).collect();
     let mut plot = CurvePlot {
         title: "Loss & <more>".into(),
         x_label: "step".into(),
-        curves: vec![
-            ("train".into(), points(1.0)),
-            ("held out".into(), points(2.0)),
-        ],
+        curves: vec![("train".into(), points(1.0)), ("held out".into(), points(2.0))],
         ..CurvePlot::default()
     };
     plot.curves[0].1[3].1 = f64::NAN;
     let svg = plot.to_svg();
-    assert!(svg.contains("width=\"640\" height=\"320\" viewBox=\"0 0 2560 1280\""));
+    assert!(svg.contains("width=\"520\" height=\"300\" viewBox=\"0 0 2080 1200\""));
     assert!(svg.contains("Loss &amp; &lt;more&gt;") && svg.contains("held out"));
     let strong = svg.matches("stroke-width=\"9\"").count();
     assert_eq!((count(&svg, "polyline") >= 4, strong), (true, 2));
@@ -39,18 +32,13 @@ fn curves_have_a_faint_and_a_strong_line() {
 
 #[test]
 fn confusion_has_a_cell_a_pair_and_names_twice() {
-    let labels: Vec<_> = (0..30)
-        .map(|i| format!("label number {i} of many"))
-        .collect();
+    let labels: Vec<_> = (0..30).map(|i| format!("label number {i} of many")).collect();
     let confusion = Confusion::new(labels, (0..300).map(|i| (i % 30, i % 7)));
     let svg = confusion_svg("Keywords", &confusion);
     // One more for the white sheet.
     assert_eq!(count(&svg, "rect"), 30 * 30 + 1);
     assert_eq!(svg.matches("label number 7 of many").count(), 2);
-    count(
-        &confusion_svg("", &Confusion::new(vec!["one".into()], [])),
-        "rect",
-    );
+    count(&confusion_svg("", &Confusion::new(vec!["one".into()], [])), "rect");
 }
 
 #[test]

@@ -1,0 +1,219 @@
+//! The parts of the page, each an HTML text that is empty when the report has nothing to say there.
+
+use super::verdict::{by_task, verdict};
+use super::{ClipPicture, NeighbourRow, Report, Training, escape, grouped, percent, png_address};
+use crate::eval::metrics::ProbeScore;
+use crate::eval::plot::{BarChart, CurvePlot, confusion_svg};
+
+impl Report {
+    pub(super) fn head(&self) -> String {
+        let paragraph = |class: &str, text: String| match escape(&text) {
+            text if text.is_empty() => text,
+            text => format!("<p class=\"{class}\">{text}</p>\n"),
+        };
+        let summary = paragraph("summary", self.what_was_done()) + &paragraph("summary verdict", verdict(&self.probes));
+        let figures = self.training.as_ref().map_or(String::new(), key_figures);
+        format!("<header>\n<h1>{}</h1>\n{summary}{figures}</header>\n", escape(&self.title))
+    }
+
+    pub(super) fn training_section(&self) -> String {
+        let Some(training) = self.training.as_ref().filter(|training| !training.steps.is_empty()) else {
+            return String::new();
+        };
+        let curve = |name: &str, value: fn(&crate::train::metrics::StepMetrics) -> f32| {
+            let points = training.steps.iter();
+            let points = points.map(|record| (record.step as f64, f64::from(value(record))));
+            (name.to_owned(), points.collect())
+        };
+        let loss = CurvePlot {
+            title: "Contrastive loss".into(),
+            x_label: "step".into(),
+            curves: vec![curve("nats, each step faint, mean strong", |record| record.loss)],
+            ..CurvePlot::default()
+        };
+        let chance = 1.0 / training.batch as f64;
+        let accuracy = CurvePlot {
+            title: "In-batch accuracy".into(),
+            x_label: "step".into(),
+            curves: vec![curve("segments that find their other half", |record| record.accuracy)],
+            reference: Some((format!("chance, 1 in {}", training.batch), chance)),
+            percent: true,
+        };
+        let figures = figure(&loss.to_svg()) + &figure(&accuracy.to_svg());
+        section("Training", "", &format!("<div class=\"pair\">\n{figures}</div>\n"))
+    }
+
+    pub(super) fn probe_section(&self) -> String {
+        if self.probes.is_empty() {
+            return String::new();
+        }
+        let note = "A linear classifier on frozen features, tested on clips it has not seen. Balanced accuracy is the \
+                    mean over labels, so that frequent ones count no more than rare ones; ± is one standard error. \
+                    The highest of each task is bold.";
+        let tasks = by_task(&self.probes);
+        let rows: String = tasks
+            .iter()
+            .flat_map(|(_, ranked)| ranked.iter().enumerate())
+            .map(|(rank, score)| probe_row(score, rank == 0))
+            .collect();
+        let table = table(
+            &["Task", "Representation", "Balanced accuracy", "±", "Accuracy", "Chance", "Test clips"],
+            "probes",
+            &rows,
+        );
+        // A single task is as plain in the table.
+        let chart = if tasks.len() > 1 { figure(&self.probe_chart().to_svg()) } else { String::new() };
+        section("Linear probes", note, &(table + &chart))
+    }
+
+    fn probe_chart(&self) -> BarChart {
+        let mut series: Vec<String> = Vec::new();
+        for score in &self.probes {
+            if !series.contains(&score.representation) {
+                series.push(score.representation.clone());
+            }
+        }
+        let groups = by_task(&self.probes).into_iter().map(|(task, scores)| {
+            let of = |name: &String| {
+                let score = scores.iter().find(|score| score.representation == *name);
+                score.map(|score| score.balanced_accuracy)
+            };
+            (task.to_owned(), series.iter().map(of).collect(), Some(scores[0].chance()))
+        });
+        BarChart {
+            title: "Balanced accuracy".into(),
+            groups: groups.collect(),
+            series: series.clone(),
+            reference: "chance".into(),
+        }
+    }
+
+    pub(super) fn confusion_section(&self) -> String {
+        if self.confusions.is_empty() {
+            return String::new();
+        }
+        let figures = self.confusions.iter();
+        let figures: String = figures.map(|(title, confusion)| figure(&confusion_svg(title, confusion))).collect();
+        let note =
+            "How often clips of each true label (rows) were taken for each label (columns). The diagonal is right.";
+        section("Confusions", note, &format!("<div class=\"flow\">\n{figures}</div>\n"))
+    }
+
+    pub(super) fn map_section(&self) -> String {
+        let Some(map) = &self.map else {
+            return String::new();
+        };
+        let note = "Each point is a clip. The two directions are those along which the embeddings vary most; what \
+                    lies apart in the full space may still meet here.";
+        section("Map of the embeddings", note, &figure(&map.to_svg()))
+    }
+
+    pub(super) fn neighbour_section(&self) -> String {
+        let most = self.neighbours.iter().map(|row| row.nearest.len()).max();
+        let Some(most) = most.filter(|&most| most > 0) else {
+            return String::new();
+        };
+        let ranks: Vec<_> = (1..=most).map(|rank| format!("Nearest {rank}")).collect();
+        let header: Vec<_> = ["Clip"].into_iter().chain(ranks.iter().map(String::as_str)).collect();
+        let rows: String = self.neighbours.iter().map(neighbour_row).collect();
+        let note = "The most similar other clips, with the cosine between the embeddings.";
+        section("Nearest neighbours", note, &table(&header, "neighbours", &rows))
+    }
+
+    pub(super) fn clip_section(&self) -> String {
+        if self.clips.is_empty() {
+            return String::new();
+        }
+        let figures: String = self.clips.iter().map(clip_figure).collect();
+        let note =
+            "What the encoder sees: log-mel energy, 64 bands from low (bottom) to high, time from left to right.";
+        section("Clips", note, &format!("<div class=\"flow\">\n{figures}</div>\n"))
+    }
+
+    pub(super) fn config_section(&self) -> String {
+        self.config_toml.as_ref().map_or(String::new(), |toml| {
+            let body = format!("<pre>{}</pre>\n", escape(toml.trim()));
+            section("Configuration", "", &body)
+        })
+    }
+
+    pub(super) fn environment_section(&self) -> String {
+        if self.environment.is_empty() {
+            return String::new();
+        }
+        let rows = self.environment.iter();
+        let rows: String =
+            rows.map(|(what, value)| format!("<dt>{}</dt><dd>{}</dd>\n", escape(what), escape(value))).collect();
+        section("Made with", "", &format!("<dl>\n{rows}</dl>\n"))
+    }
+}
+
+fn key_figures(training: &Training) -> String {
+    let Some(last) = training.steps.last() else {
+        return String::new();
+    };
+    // The first steps compile kernels; the median is not moved by them.
+    let mut speeds: Vec<f32> = training.steps.iter().map(|record| record.segments_per_second).collect();
+    speeds.sort_unstable_by(f32::total_cmp);
+    let figures = [
+        ("steps", grouped(last.step)),
+        ("segments seen", grouped(training.segments())),
+        ("loss at the end", format!("{:.3}", training.at_end(|record| record.loss))),
+        ("in-batch accuracy", percent(training.at_end(|record| record.accuracy))),
+        ("segments a second", format!("{:.1}", speeds[speeds.len() / 2])),
+    ];
+    let tiles = figures.map(|(what, value)| format!("<li><b>{value}</b> {what}</li>\n"));
+    format!("<ul class=\"figures\">\n{}</ul>\n", tiles.concat())
+}
+
+fn section(title: &str, note: &str, body: &str) -> String {
+    let note = if note.is_empty() { String::new() } else { format!("<p class=\"note\">{note}</p>\n") };
+    format!("<section>\n<h2>{title}</h2>\n{note}{body}</section>\n")
+}
+
+fn figure(svg: &str) -> String {
+    format!("<figure class=\"plot\">{svg}</figure>\n")
+}
+
+fn table(header: &[&str], class: &str, rows: &str) -> String {
+    let header: String = header.iter().map(|name| format!("<th>{name}</th>")).collect();
+    format!(
+        "<div class=\"scroll\"><table class=\"{class}\">\n<thead><tr>{header}</tr></thead>\n<tbody>\n{rows}</tbody>\n\
+         </table></div>\n"
+    )
+}
+
+fn probe_row(score: &ProbeScore, best: bool) -> String {
+    let class = if best { " class=\"best\"" } else { "" };
+    // The task stands only beside its first row.
+    let task = if best { escape(&score.task) } else { String::new() };
+    let width = (score.balanced_accuracy * 100.0).clamp(0.0, 100.0);
+    format!(
+        "<tr{class}><td>{task}</td><td>{}</td>\
+         <td class=\"bar\"><i style=\"width:{width:.1}%\"></i><span>{}</span></td>\
+         <td>{:.1}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
+        escape(&score.representation),
+        percent(score.balanced_accuracy),
+        score.standard_error() * 100.0,
+        percent(score.accuracy),
+        percent(score.chance()),
+        grouped(score.test_clips as u64),
+    )
+}
+
+fn neighbour_row(row: &NeighbourRow) -> String {
+    let cells = row.nearest.iter();
+    let cells: String =
+        cells.map(|(name, similarity)| format!("<td>{} <small>{similarity:.2}</small></td>", escape(name))).collect();
+    format!("<tr><th>{}</th>{cells}</tr>\n", escape(&row.name))
+}
+
+fn clip_figure(clip: &ClipPicture) -> String {
+    let name = escape(&clip.name);
+    format!(
+        "<figure class=\"clip\"><img src=\"{}\" alt=\"log-mel of {name}\"><figcaption>{name} \
+         <small>{:.2} s</small></figcaption></figure>\n",
+        png_address(&clip.png),
+        clip.seconds,
+    )
+}
