@@ -137,8 +137,8 @@ mod tests {
         let scores = [score("birds", "a", 0.60), score("birds", "b", 0.62), score("birds", "c", 0.40)];
         assert_eq!(
             verdict(&scores),
-            "On birds, b (62.0%) and a (60.0%) are level within the error of 400 test clips, before c (40.0%)\
-           ; chance is 25.0%."
+            "On birds, b (62.0%) and a (60.0%) are level within the error of 400 test clips, \
+             before c (40.0%); chance is 25.0%."
         );
     }
 
