@@ -79,6 +79,8 @@ impl Progress {
     pub fn finish(self) {
         if let Sink::Bar(bar) = self.sink {
             bar.abandon();
+            // The bar ends at the right edge without a line break.
+            let _ = writeln!(io::stderr());
         }
     }
 }
@@ -100,9 +102,10 @@ impl Pace {
     }
 }
 
+/// Short enough to leave room for a bar on 80 columns; accuracy is the in-batch one.
 fn status(record: &StepMetrics, peak_bytes: u64, eta: Option<Duration>) -> String {
     format!(
-        "loss {:.3}  in-batch acc {:.1}%  {:.1} seg/s  wait {:.0}%  peak {}  ETA {}",
+        "loss {:.3}  acc {:.1}%  {:.1} seg/s  wait {:.0}%  peak {}  ETA {}",
         record.loss,
         record.accuracy * 100.0,
         record.segments_per_second,
@@ -179,7 +182,7 @@ mod tests {
         let text: String = lines.iter().collect();
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines.len(), 3, "{text}");
-        assert_eq!(lines[0], "step 1/50  loss 3.214  in-batch acc 41.2%  12.4 seg/s  wait 1%  peak 1.2 GB  ETA -");
+        assert_eq!(lines[0], "step 1/50  loss 3.214  acc 41.2%  12.4 seg/s  wait 1%  peak 1.2 GB  ETA -");
         assert!(lines[1].starts_with("step 50/50") && lines[1].ends_with("ETA 0s"));
         assert_eq!(lines[2], "saved run/model.safetensors");
     }
