@@ -77,25 +77,12 @@ pub struct Segment {
 pub fn segments(samples: u64) -> Vec<Segment> {
     let segment = SEGMENT_SAMPLES as u64;
     let (full, rest) = (samples / segment, (samples % segment) as usize);
-    let mut out: Vec<Segment> = (0..full)
-        .map(|i| Segment {
-            start: i * segment,
-            len: SEGMENT_SAMPLES,
-            pad_left: 0,
-        })
-        .collect();
+    let mut out: Vec<Segment> =
+        (0..full).map(|i| Segment { start: i * segment, len: SEGMENT_SAMPLES, pad_left: 0 }).collect();
     let whole_clip_is_short = full == 0 && rest > 0;
     if whole_clip_is_short || 2 * rest >= SEGMENT_SAMPLES {
-        let pad_left = if whole_clip_is_short {
-            (SEGMENT_SAMPLES - rest) / 2
-        } else {
-            0
-        };
-        out.push(Segment {
-            start: full * segment,
-            len: rest,
-            pad_left,
-        });
+        let pad_left = if whole_clip_is_short { (SEGMENT_SAMPLES - rest) / 2 } else { 0 };
+        out.push(Segment { start: full * segment, len: rest, pad_left });
     }
     out
 }
@@ -111,19 +98,12 @@ mod tests {
 
     #[test]
     fn the_segment_rule() {
-        let seg = |start, len, pad_left| Segment {
-            start,
-            len,
-            pad_left,
-        };
+        let seg = |start, len, pad_left| Segment { start, len, pad_left };
         assert_eq!(segments(0), []);
         assert_eq!(segments(1), [seg(0, 1, (S - 1) / 2)]);
         assert_eq!(segments(S as u64), [seg(0, S, 0)]);
         assert_eq!(segments(S as u64 + 7_839), [seg(0, S, 0)]);
-        assert_eq!(
-            segments(S as u64 + 7_840),
-            [seg(0, S, 0), seg(S as u64, 7_840, 0)]
-        );
+        assert_eq!(segments(S as u64 + 7_840), [seg(0, S, 0), seg(S as u64, 7_840, 0)]);
         assert_eq!(segments(2 * S as u64), [seg(0, S, 0), seg(S as u64, S, 0)]);
     }
 

@@ -18,9 +18,7 @@ use super::random::{Purpose, stream};
 use super::{MIN_SAMPLES, SAMPLE_RATE_HZ};
 
 /// Extensions that folders are searched for; what a file really is, its content decides.
-pub const EXTENSIONS: &[&str] = &[
-    ".wav", ".wave", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".aifc",
-];
+pub const EXTENSIONS: &[&str] = &[".wav", ".wave", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".aifc"];
 
 /// Which half of a labelled task a clip belongs to; clips without labels are all `Train`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,8 +35,6 @@ pub struct Clip {
     pub start: u64,
     /// Length in samples at 16 kHz, at least [`MIN_SAMPLES`].
     pub samples: u64,
-    /// Whether the clip is the file from its first to its last sample.
-    pub whole_file: bool,
     /// Index into [`Discovery::labels`].
     pub label: Option<u32>,
     pub split: Split,
@@ -91,16 +87,8 @@ pub fn discover(source: &Path, options: DiscoverOptions) -> Result<Discovery> {
 /// A labelled task: `TASK/{train,test}/<label>/*`, or `TASK/<label>/*`, or `TASK/metadata.csv` with
 /// `file_name,label[,split]`, or a manifest file. Where no split is given, `test_fraction` of the files of every
 /// label are drawn for the test with `seed`.
-pub fn discover_task(
-    task: &Path,
-    test_fraction: f64,
-    seed: u64,
-    options: DiscoverOptions,
-) -> Result<Discovery> {
-    let layout = |detail: &str| AudioError::Layout {
-        path: task.to_path_buf(),
-        detail: detail.to_string(),
-    };
+pub fn discover_task(task: &Path, test_fraction: f64, seed: u64, options: DiscoverOptions) -> Result<Discovery> {
+    let layout = |detail: &str| AudioError::Layout { path: task.to_path_buf(), detail: detail.to_string() };
     let metadata = task.join("metadata.csv");
     let (train, test) = (task.join("train"), task.join("test"));
     let mut entries = if metadata.is_file() {
@@ -114,55 +102,40 @@ pub fn discover_task(
         entries.extend(labelled_folder(&test, Some(Split::Test))?);
         entries
     } else if train.is_dir() || test.is_dir() {
-        return Err(layout(
-            "has one of train/ and test/ but not the other; add it, or remove that level",
-        ));
+        return Err(layout("has one of train/ and test/ but not the other; add it, or remove that level"));
     } else if task.is_dir() {
         labelled_folder(task, None)?
     } else {
-        return Err(layout(
-            "is neither a folder nor a .csv or .jsonl manifest; give a labelled folder",
-        ));
+        return Err(layout("is neither a folder nor a .csv or .jsonl manifest; give a labelled folder"));
     };
     if let Some(entry) = entries.iter().find(|e| e.label.is_none()) {
-        let detail = format!(
-            "{} has no label; every row of a task needs one",
-            entry.path.display()
-        );
+        let detail = format!("{} has no label; every row of a task needs one", entry.path.display());
         return Err(layout(&detail));
     }
     draw_test(&mut entries, test_fraction, seed);
     let found = probe_all(task, entries, options)?;
     for (split, name) in [(Split::Train, "training"), (Split::Test, "test")] {
         if !found.clips.iter().any(|c| c.split == split) {
-            return Err(layout(&format!(
-                "holds no usable {name} clips; add some or change --test-fraction"
-            )));
+            return Err(layout(&format!("holds no usable {name} clips; add some or change --test-fraction")));
         }
     }
     if found.labels.len() < 2 {
-        return Err(layout(
-            "holds fewer than two labels; a task needs at least two",
-        ));
+        return Err(layout("holds fewer than two labels; a task needs at least two"));
     }
     Ok(found)
 }
 
 /// The lower-case extension with its dot, "" without one.
 fn extension(path: &Path) -> String {
-    path.extension()
-        .map(|e| format!(".{}", e.to_string_lossy().to_lowercase()))
-        .unwrap_or_default()
+    path.extension().map(|e| format!(".{}", e.to_string_lossy().to_lowercase())).unwrap_or_default()
 }
 
 /// All audio files below `folder`, sorted; hidden files (such as macOS "._" copies) are left out.
 fn audio_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for item in WalkDir::new(folder).follow_links(true).sort_by_file_name() {
-        let item = item.map_err(|e| AudioError::Io {
-            path: e.path().unwrap_or(folder).to_path_buf(),
-            detail: e.to_string(),
-        })?;
+        let item =
+            item.map_err(|e| AudioError::Io { path: e.path().unwrap_or(folder).to_path_buf(), detail: e.to_string() })?;
         let hidden = item.file_name().to_string_lossy().starts_with('.');
         let known = EXTENSIONS.contains(&extension(item.path()).as_str());
         if item.file_type().is_file() && known && !hidden {
@@ -170,9 +143,7 @@ fn audio_files(folder: &Path) -> Result<Vec<PathBuf>> {
         }
     }
     if files.is_empty() {
-        return Err(AudioError::NoAudio {
-            path: folder.to_path_buf(),
-        });
+        return Err(AudioError::NoAudio { path: folder.to_path_buf() });
     }
     Ok(files)
 }
@@ -183,23 +154,14 @@ fn labelled_folder(folder: &Path, split: Option<Split>) -> Result<Vec<Entry>> {
     for path in audio_files(folder)? {
         let below = path.strip_prefix(folder).unwrap_or(&path);
         let mut levels = below.components();
-        let label = levels
-            .next()
-            .map(|c| c.as_os_str().to_string_lossy().into_owned());
+        let label = levels.next().map(|c| c.as_os_str().to_string_lossy().into_owned());
         if levels.next().is_none() {
             return Err(AudioError::Layout {
                 path: path.clone(),
-                detail: format!(
-                    "lies in {} without a label folder; move it into one",
-                    folder.display()
-                ),
+                detail: format!("lies in {} without a label folder; move it into one", folder.display()),
             });
         }
-        entries.push(Entry {
-            label,
-            split,
-            ..Entry::of(path)
-        });
+        entries.push(Entry { label, split, ..Entry::of(path) });
     }
     Ok(entries)
 }
@@ -208,10 +170,7 @@ fn labelled_folder(folder: &Path, split: Option<Split>) -> Result<Vec<Entry>> {
 fn draw_test(entries: &mut [Entry], test_fraction: f64, seed: u64) {
     let mut files: BTreeMap<String, BTreeSet<PathBuf>> = BTreeMap::new();
     for e in entries.iter().filter(|e| e.split.is_none()) {
-        files
-            .entry(e.label.clone().unwrap_or_default())
-            .or_default()
-            .insert(e.path.clone());
+        files.entry(e.label.clone().unwrap_or_default()).or_default().insert(e.path.clone());
     }
     let mut drawn: HashMap<PathBuf, Split> = HashMap::new();
     for (i, paths) in files.into_values().enumerate() {
@@ -243,13 +202,13 @@ fn probe_all(source: &Path, entries: Vec<Entry>, options: DiscoverOptions) -> Re
     let infos = probe_parallel(&files, options);
 
     let mut skipped: Vec<(PathBuf, AudioError)> = Vec::new();
-    let mut usable: Vec<(&Entry, u64, u64, bool)> = Vec::new();
+    let mut usable: Vec<(&Entry, u64, u64)> = Vec::new();
     let mut listed = BTreeSet::new();
     for entry in &entries {
         let file = index[entry.path.as_path()];
         let part = infos[file].clone().and_then(|info| part_of(entry, info));
         match part {
-            Ok((start, samples, whole)) => usable.push((entry, start, samples, whole)),
+            Ok((start, samples)) => usable.push((entry, start, samples)),
             Err(err) if options.strict => return Err(err),
             Err(err) => {
                 // A bad file is listed once, a bad row of a manifest every time.
@@ -261,53 +220,33 @@ fn probe_all(source: &Path, entries: Vec<Entry>, options: DiscoverOptions) -> Re
     }
     if usable.is_empty() {
         return Err(match skipped.into_iter().next() {
-            Some((_, first)) => AudioError::NothingUsable {
-                path: source.to_path_buf(),
-                files: files.len(),
-                first: Box::new(first),
-            },
-            None => AudioError::NoAudio {
-                path: source.to_path_buf(),
-            },
+            Some((_, first)) => {
+                AudioError::NothingUsable { path: source.to_path_buf(), files: files.len(), first: Box::new(first) }
+            }
+            None => AudioError::NoAudio { path: source.to_path_buf() },
         });
     }
-    let names: BTreeSet<&String> = usable
-        .iter()
-        .filter_map(|(e, ..)| e.label.as_ref())
-        .collect();
+    let names: BTreeSet<&String> = usable.iter().filter_map(|(e, ..)| e.label.as_ref()).collect();
     let labels: Vec<String> = names.into_iter().cloned().collect();
-    let label_of = |e: &Entry| {
-        e.label
-            .as_ref()
-            .and_then(|l| labels.binary_search(l).ok())
-            .map(|i| i as u32)
-    };
+    let label_of = |e: &Entry| e.label.as_ref().and_then(|l| labels.binary_search(l).ok()).map(|i| i as u32);
     let clips = usable
         .into_iter()
-        .map(|(e, start, samples, whole_file)| Clip {
+        .map(|(e, start, samples)| Clip {
             path: e.path.clone(),
             start,
             samples,
-            whole_file,
             label: label_of(e),
             split: e.split.unwrap_or(Split::Train),
         })
         .collect();
-    Ok(Discovery {
-        clips,
-        labels,
-        skipped,
-    })
+    Ok(Discovery { clips, labels, skipped })
 }
 
 /// Probes `files` with several threads; with `strict` the rest is left alone after the first failure.
 fn probe_parallel(files: &[&Path], options: DiscoverOptions) -> Vec<Result<AudioInfo>> {
     let next = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
-    let results: Vec<Mutex<Result<AudioInfo>>> = files
-        .iter()
-        .map(|_| Mutex::new(Err(AudioError::Stopped)))
-        .collect();
+    let results: Vec<Mutex<Result<AudioInfo>>> = files.iter().map(|_| Mutex::new(Err(AudioError::Stopped))).collect();
     let work = || {
         while !stop.load(Ordering::Relaxed) {
             let i = next.fetch_add(1, Ordering::Relaxed);
@@ -316,9 +255,7 @@ fn probe_parallel(files: &[&Path], options: DiscoverOptions) -> Vec<Result<Audio
             if info.is_err() && options.strict {
                 stop.store(true, Ordering::Relaxed);
             }
-            *results[i]
-                .lock()
-                .expect("no probe panics with the lock held") = info;
+            *results[i].lock().expect("no probe panics with the lock held") = info;
         }
     };
     std::thread::scope(|scope| {
@@ -326,13 +263,12 @@ fn probe_parallel(files: &[&Path], options: DiscoverOptions) -> Vec<Result<Audio
             scope.spawn(work);
         }
     });
-    let take =
-        |m: Mutex<Result<AudioInfo>>| m.into_inner().expect("no probe panics with the lock held");
+    let take = |m: Mutex<Result<AudioInfo>>| m.into_inner().expect("no probe panics with the lock held");
     results.into_iter().map(take).collect()
 }
 
-/// First sample, length and wholeness of the part of a file that a manifest row names.
-fn part_of(entry: &Entry, info: AudioInfo) -> Result<(u64, u64, bool)> {
+/// First sample and length of the part of a file that a manifest row names.
+fn part_of(entry: &Entry, info: AudioInfo) -> Result<(u64, u64)> {
     let to_samples = |s: f64| (s * f64::from(SAMPLE_RATE_HZ)).round() as u64;
     let to_s = |n: u64| n as f64 / f64::from(SAMPLE_RATE_HZ);
     let start = entry.start_s.map_or(0, to_samples);
@@ -352,10 +288,7 @@ fn part_of(entry: &Entry, info: AudioInfo) -> Result<(u64, u64, bool)> {
     }
     let samples = samples.min(left);
     if samples < MIN_SAMPLES {
-        return Err(AudioError::TooShort {
-            path: entry.path.clone(),
-            samples,
-        });
+        return Err(AudioError::TooShort { path: entry.path.clone(), samples });
     }
-    Ok((start, samples, samples == info.samples))
+    Ok((start, samples))
 }

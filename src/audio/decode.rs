@@ -43,11 +43,7 @@ pub fn probe_file(path: &Path) -> Result<AudioInfo> {
     };
     let samples = resampled_len(frames, sample_rate_hz);
     check_length(path, samples)?;
-    Ok(AudioInfo {
-        samples,
-        sample_rate_hz,
-        channels,
-    })
+    Ok(AudioInfo { samples, sample_rate_hz, channels })
 }
 
 /// The whole file as 16 kHz mono, channels averaged, clipped to [-1, 1].
@@ -103,11 +99,7 @@ enum Source {
 impl Source {
     fn open(path: &Path) -> Result<Source> {
         let container = sniff(path)?;
-        let wav = if container == Container::Wav {
-            WavSource::open(path)?
-        } else {
-            None
-        };
+        let wav = if container == Container::Wav { WavSource::open(path)? } else { None };
         let source = match wav {
             Some(wav) => Source::Wav(wav),
             None => Source::Packets(PacketSource::open(path, container)?),
@@ -158,10 +150,7 @@ impl Source {
 
 fn check_length(path: &Path, samples: u64) -> Result<()> {
     if samples < MIN_SAMPLES {
-        return Err(AudioError::TooShort {
-            path: path.to_path_buf(),
-            samples,
-        });
+        return Err(AudioError::TooShort { path: path.to_path_buf(), samples });
     }
     Ok(())
 }
@@ -170,17 +159,11 @@ fn check_length(path: &Path, samples: u64) -> Result<()> {
 fn check_samples(path: &Path, signal: &[f32], first: u64, rate: u32) -> Result<()> {
     if let Some(i) = signal.iter().position(|x| !x.is_finite()) {
         let at_s = (first + i as u64) as f64 / f64::from(rate);
-        return Err(AudioError::NonFinite {
-            path: path.to_path_buf(),
-            at_s,
-        });
+        return Err(AudioError::NonFinite { path: path.to_path_buf(), at_s });
     }
     let peak = signal.iter().fold(0.0f32, |m, x| m.max(x.abs()));
     if peak > MAX_PEAK {
-        return Err(AudioError::OutOfRange {
-            path: path.to_path_buf(),
-            peak,
-        });
+        return Err(AudioError::OutOfRange { path: path.to_path_buf(), peak });
     }
     Ok(())
 }

@@ -20,21 +20,13 @@ pub enum AudioError {
     Unsupported { path: PathBuf, what: String },
 
     #[error("{}: cut short: the header promises {promised_s:.2} s, the file holds {found_s:.2} s; copy it again", path.display())]
-    Truncated {
-        path: PathBuf,
-        promised_s: f64,
-        found_s: f64,
-    },
+    Truncated { path: PathBuf, promised_s: f64, found_s: f64 },
 
     #[error("{}: cut short: the stream stops before its end marker; copy it again or re-encode it", path.display())]
     NoEndMarker { path: PathBuf },
 
     #[error("{}: damaged at {at_s:.2} s ({detail}); copy it again or re-encode it", path.display())]
-    Corrupt {
-        path: PathBuf,
-        at_s: f64,
-        detail: String,
-    },
+    Corrupt { path: PathBuf, at_s: f64, detail: String },
 
     #[error("{}: holds NaN or infinity at {at_s:.3} s; write the file again from its source", path.display())]
     NonFinite { path: PathBuf, at_s: f64 },
@@ -45,25 +37,17 @@ pub enum AudioError {
     #[error("{}: {samples} samples at {} kHz is too short: at least {} (25 ms) are needed; remove it", path.display(), SAMPLE_RATE_HZ / 1000, MIN_SAMPLES)]
     TooShort { path: PathBuf, samples: u64 },
 
-    #[error("{}: silent: no sample differs from zero; remove it from the set", path.display())]
+    #[error("{}: silent, or almost all of it is; remove it from the set", path.display())]
     Silent { path: PathBuf },
 
     #[error("{}: no audio found; extensions read: {}", path.display(), super::dataset::EXTENSIONS.join(" "))]
     NoAudio { path: PathBuf },
 
     #[error("{}: none of its {files} audio files can be used; the first: {first}", path.display())]
-    NothingUsable {
-        path: PathBuf,
-        files: usize,
-        first: Box<AudioError>,
-    },
+    NothingUsable { path: PathBuf, files: usize, first: Box<AudioError> },
 
     #[error("{}, line {line}: {detail}", path.display())]
-    Manifest {
-        path: PathBuf,
-        line: usize,
-        detail: String,
-    },
+    Manifest { path: PathBuf, line: usize, detail: String },
 
     #[error("{}: {detail}", path.display())]
     Layout { path: PathBuf, detail: String },
@@ -77,13 +61,9 @@ pub enum AudioError {
     ZeroSetting { what: &'static str },
 
     #[error(
-        "only {usable} of the {batch} recordings that a batch needs can be used (the last refused: {last}); use --batch {usable} or less"
+        "only {usable} of the {batch} recordings that a batch needs can be used (the last refused: {last}); use a smaller --batch or repair the files"
     )]
-    TooFewUsable {
-        batch: usize,
-        usable: usize,
-        last: Box<AudioError>,
-    },
+    TooFewUsable { batch: usize, usable: usize, last: Box<AudioError> },
 
     #[error("the audio loader has stopped after an earlier error")]
     Stopped,
@@ -92,10 +72,7 @@ pub enum AudioError {
 impl AudioError {
     /// An input/output failure on `path`.
     pub(crate) fn io(path: &Path, err: &std::io::Error) -> AudioError {
-        AudioError::Io {
-            path: path.to_path_buf(),
-            detail: err.to_string(),
-        }
+        AudioError::Io { path: path.to_path_buf(), detail: err.to_string() }
     }
 }
 

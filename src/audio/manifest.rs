@@ -21,23 +21,14 @@ pub(super) struct Entry {
 impl Entry {
     /// A whole file without a label.
     pub fn of(path: PathBuf) -> Entry {
-        Entry {
-            path,
-            label: None,
-            split: None,
-            start_s: None,
-            duration_s: None,
-        }
+        Entry { path, label: None, split: None, start_s: None, duration_s: None }
     }
 }
 
 /// One path a line, relative to the list; empty lines and lines that start with `#` are ignored.
 pub(super) fn read_list(list: &Path) -> Result<Vec<Entry>> {
     let lines = text(list)?;
-    let paths = lines
-        .lines()
-        .map(str::trim)
-        .filter(|l| !l.is_empty() && !l.starts_with('#'));
+    let paths = lines.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
     Ok(paths.map(|l| Entry::of(beside(list, l))).collect())
 }
 
@@ -47,21 +38,10 @@ pub(super) fn read_csv(manifest: &Path) -> Result<Vec<Entry>> {
         .trim(csv::Trim::All)
         .from_path(manifest)
         .map_err(|e| bad_row(manifest, 1, &e.to_string()))?;
-    let header = reader
-        .headers()
-        .map_err(|e| bad_row(manifest, 1, &e.to_string()))?
-        .clone();
-    let column = |name: &str| {
-        header
-            .iter()
-            .position(|h| h.trim_start_matches('\u{feff}') == name)
-    };
+    let header = reader.headers().map_err(|e| bad_row(manifest, 1, &e.to_string()))?.clone();
+    let column = |name: &str| header.iter().position(|h| h.trim_start_matches('\u{feff}') == name);
     let Some(path) = column("path").or_else(|| column("file_name")) else {
-        return Err(bad_row(
-            manifest,
-            1,
-            "no column is called path or file_name; add the header line",
-        ));
+        return Err(bad_row(manifest, 1, "no column is called path or file_name; add the header line"));
     };
     let columns = ["label", "split", "start_s", "duration_s"].map(column);
     let mut entries = Vec::new();
@@ -73,13 +53,7 @@ pub(super) fn read_csv(manifest: &Path) -> Result<Vec<Entry>> {
         let line = row.position().map_or(0, |p| p.line()) as usize;
         let field = |i: Option<usize>| i.and_then(|i| row.get(i)).filter(|v| !v.is_empty());
         let [label, split, start, duration] = columns.map(field);
-        let raw = Row {
-            path: row.get(path).unwrap_or(""),
-            label,
-            split,
-            start,
-            duration,
-        };
+        let raw = Row { path: row.get(path).unwrap_or(""), label, split, start, duration };
         entries.extend(raw.entry(manifest, line)?);
     }
     Ok(entries)
@@ -88,23 +62,16 @@ pub(super) fn read_csv(manifest: &Path) -> Result<Vec<Entry>> {
 /// One JSON object a line.
 pub(super) fn read_jsonl(manifest: &Path) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
-    for (i, line) in text(manifest)?
-        .lines()
-        .enumerate()
-        .filter(|(_, l)| !l.trim().is_empty())
-    {
-        let object: serde_json::Value = serde_json::from_str(line)
-            .map_err(|e| bad_row(manifest, i + 1, &format!("no JSON object: {e}")))?;
+    for (i, line) in text(manifest)?.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
+        let object: serde_json::Value =
+            serde_json::from_str(line).map_err(|e| bad_row(manifest, i + 1, &format!("no JSON object: {e}")))?;
         let field = |name: &str| match object.get(name) {
             None | Some(serde_json::Value::Null) => None,
             Some(serde_json::Value::String(s)) => Some(s.clone()),
             Some(other) => Some(other.to_string()),
         };
-        let path = field("path")
-            .or_else(|| field("file_name"))
-            .unwrap_or_default();
-        let [label, split, start, duration] =
-            ["label", "split", "start_s", "duration_s"].map(field);
+        let path = field("path").or_else(|| field("file_name")).unwrap_or_default();
+        let [label, split, start, duration] = ["label", "split", "start_s", "duration_s"].map(field);
         let raw = Row {
             path: &path,
             label: label.as_deref(),
@@ -130,20 +97,12 @@ impl Row<'_> {
     /// `None` for a row of a validation set.
     fn entry(&self, manifest: &Path, line: usize) -> Result<Option<Entry>> {
         if self.path.is_empty() {
-            return Err(bad_row(
-                manifest,
-                line,
-                "names no file; fill path or file_name",
-            ));
+            return Err(bad_row(manifest, line, "names no file; fill path or file_name"));
         }
         let seconds = |name: &str, value: Option<&str>| match value.map(str::parse::<f64>) {
             None => Ok(None),
             Some(Ok(s)) if s.is_finite() && s >= 0.0 => Ok(Some(s)),
-            Some(_) => Err(bad_row(
-                manifest,
-                line,
-                &format!("{name} must be a number of seconds, 0 or more"),
-            )),
+            Some(_) => Err(bad_row(manifest, line, &format!("{name} must be a number of seconds, 0 or more"))),
         };
         let split = match self.split.map(str::to_lowercase).as_deref() {
             None => None,
@@ -151,11 +110,7 @@ impl Row<'_> {
             Some("test" | "testing") => Some(Split::Test),
             Some("valid" | "validation" | "val" | "dev") => return Ok(None),
             Some(other) => {
-                return Err(bad_row(
-                    manifest,
-                    line,
-                    &format!("split is \"{other}\"; write train or test"),
-                ));
+                return Err(bad_row(manifest, line, &format!("split is \"{other}\"; write train or test")));
             }
         };
         Ok(Some(Entry {
@@ -178,9 +133,5 @@ fn text(path: &Path) -> Result<String> {
 }
 
 fn bad_row(manifest: &Path, line: usize, detail: &str) -> AudioError {
-    AudioError::Manifest {
-        path: manifest.to_path_buf(),
-        line,
-        detail: detail.to_string(),
-    }
+    AudioError::Manifest { path: manifest.to_path_buf(), line, detail: detail.to_string() }
 }

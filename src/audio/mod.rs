@@ -1,14 +1,21 @@
 //! The audio data path: from a person's files to batches of 16 kHz segments.
 //!
 //! Read in this order: [`decode`] (any file as 16 kHz mono, with [`resample`]), [`crop`] (segments and levels),
-//! [`dataset`] (folders, lists, manifests, labelled tasks).
+//! [`dataset`] (folders, lists, manifests, labelled tasks), [`loader`] (pairs for pre-training, decoded by workers in
+//! an order that only the seed decides), [`eval_loader`] (every segment of every clip, for testing).
 
+pub mod cache;
 pub mod crop;
 pub mod dataset;
 pub mod decode;
 mod error;
+pub mod eval_loader;
+pub mod loader;
 mod manifest;
+mod ordered;
 mod packets;
+mod pair;
+mod plan;
 mod random;
 pub mod resample;
 mod sniff;
@@ -16,8 +23,11 @@ mod sniff;
 mod tests;
 mod wav;
 
+pub use dataset::{Clip, DiscoverOptions, Discovery, Split, discover, discover_task};
 pub use decode::{AudioInfo, decode_file, decode_range, probe_file};
 pub use error::{AudioError, Result};
+pub use eval_loader::{EvalItem, EvalLoader};
+pub use loader::{CropRule, Loader, LoaderConfig, PairBatch};
 
 /// Everything runs at this rate in Hz.
 pub const SAMPLE_RATE_HZ: u32 = 16_000;

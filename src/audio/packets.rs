@@ -52,17 +52,9 @@ impl PacketSource {
         let file = File::open(path).map_err(|e| AudioError::io(path, &e))?;
         let stream = MediaSourceStream::new(Box::new(file), MediaSourceStreamOptions::default());
         let format = symphonia::default::get_probe()
-            .probe(
-                &Hint::new(),
-                stream,
-                FormatOptions::default(),
-                MetadataOptions::default(),
-            )
+            .probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default())
             .map_err(|e| refuse(path, e, 0.0))?;
-        let unsupported = |what: &str| AudioError::Unsupported {
-            path: path.to_path_buf(),
-            what: what.to_string(),
-        };
+        let unsupported = |what: &str| AudioError::Unsupported { path: path.to_path_buf(), what: what.to_string() };
         let track = format
             .default_track(TrackType::Audio)
             .ok_or_else(|| unsupported("holds no audio track that can be read here"))?;
@@ -71,9 +63,7 @@ impl PacketSource {
             .as_ref()
             .and_then(|p| p.audio())
             .ok_or_else(|| unsupported("its audio codec is not known"))?;
-        let rate = params
-            .sample_rate
-            .ok_or_else(|| unsupported("its header states no sample rate"))?;
+        let rate = params.sample_rate.ok_or_else(|| unsupported("its header states no sample rate"))?;
         let channels = params.channels.as_ref().map_or(0, |c| c.count()) as u16;
         let mut origin = track.start_ts.get().max(0);
         let mut params = params.clone();
@@ -82,21 +72,15 @@ impl PacketSource {
             params.extra_data = None;
             origin += i64::from(track.delay.unwrap_or(0));
         }
-        let decoder = codecs()
-            .make_audio_decoder(&params, &AudioDecoderOptions::default())
-            .map_err(|e| refuse(path, e, 0.0))?;
+        let decoder =
+            codecs().make_audio_decoder(&params, &AudioDecoderOptions::default()).map_err(|e| refuse(path, e, 0.0))?;
         let believed = !matches!(container, Container::Mp3 { counted: false });
-        let frames = track.num_frames.filter(|_| believed).map(|n| {
-            if container == Container::Ogg {
-                n.saturating_sub(origin as u64)
-            } else {
-                n
-            }
-        });
+        let frames = track
+            .num_frames
+            .filter(|_| believed)
+            .map(|n| if container == Container::Ogg { n.saturating_sub(origin as u64) } else { n });
         if container == Container::Ogg && frames.is_none() {
-            return Err(AudioError::NoEndMarker {
-                path: path.to_path_buf(),
-            });
+            return Err(AudioError::NoEndMarker { path: path.to_path_buf() });
         }
         Ok(PacketSource {
             path: path.to_path_buf(),
@@ -166,10 +150,7 @@ impl PacketSource {
         if target == 0 || self.format.tracks().len() > 1 {
             return Ok(());
         }
-        let to = SeekTo::Timestamp {
-            ts: Timestamp::new(target as i64 + self.origin),
-            track_id: self.track,
-        };
+        let to = SeekTo::Timestamp { ts: Timestamp::new(target as i64 + self.origin), track_id: self.track };
         match self.format.seek(SeekMode::Accurate, to) {
             Ok(at) if at.actual_ts.get() - self.origin <= self.wanted => {
                 self.sought = true;
@@ -237,10 +218,7 @@ impl PacketSource {
         let from = (self.wanted.max(0) - begin).clamp(0, frames as i64) as usize;
         let to = (stop - begin).clamp(from as i64, frames as i64) as usize;
         let kept = &self.interleaved[from * channels..to * channels];
-        out.extend(
-            kept.chunks_exact(channels)
-                .map(|f| f.iter().sum::<f32>() / channels as f32),
-        );
+        out.extend(kept.chunks_exact(channels).map(|f| f.iter().sum::<f32>() / channels as f32));
         Ok(true)
     }
 
@@ -300,25 +278,14 @@ fn codecs() -> &'static CodecRegistry {
 fn refuse(path: &Path, err: Error, at_s: f64) -> AudioError {
     let path = path.to_path_buf();
     match err {
-        Error::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
-            AudioError::NoEndMarker { path }
+        Error::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => AudioError::NoEndMarker { path },
+        Error::IoError(e) => AudioError::Io { path, detail: e.to_string() },
+        Error::Unsupported(what) => {
+            AudioError::Unsupported { path, what: format!("uses something that cannot be read here ({what})") }
         }
-        Error::IoError(e) => AudioError::Io {
-            path,
-            detail: e.to_string(),
-        },
-        Error::Unsupported(what) => AudioError::Unsupported {
-            path,
-            what: format!("uses something that cannot be read here ({what})"),
-        },
-        Error::ResetRequired => AudioError::Unsupported {
-            path,
-            what: "holds several streams one after the other".to_string(),
-        },
-        e => AudioError::Corrupt {
-            path,
-            at_s,
-            detail: e.to_string(),
-        },
+        Error::ResetRequired => {
+            AudioError::Unsupported { path, what: "holds several streams one after the other".to_string() }
+        }
+        e => AudioError::Corrupt { path, at_s, detail: e.to_string() },
     }
 }

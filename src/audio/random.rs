@@ -8,6 +8,12 @@ use rand_chacha::ChaCha8Rng;
 pub(super) enum Purpose {
     /// Which files of a label become the test files; `a` = label.
     TestSplit = 1,
+    /// Order of an epoch; `a` = epoch.
+    Epoch = 2,
+    /// Crops and noise of a pair; `a` = step, `b` = clip.
+    Pair = 3,
+    /// Stand-ins for unusable clips; `a` = step.
+    StandIn = 4,
 }
 
 /// The ChaCha stream keyed by the user's seed, its purpose and up to two numbers.

@@ -15,10 +15,7 @@ const MIN_BLOCK_OUT: usize = 1024;
 
 /// `round(frames * 16000 / rate_hz)`: the length of `frames` samples at 16 kHz.
 pub fn resampled_len(frames: u64, rate_hz: u32) -> u64 {
-    let (n, rate) = (
-        u128::from(frames) * u128::from(SAMPLE_RATE_HZ),
-        u128::from(rate_hz),
-    );
+    let (n, rate) = (u128::from(frames) * u128::from(SAMPLE_RATE_HZ), u128::from(rate_hz));
     ((n + rate / 2) / rate) as u64
 }
 
@@ -43,10 +40,7 @@ impl BlockResampler {
     /// `rate_hz` must not be 0 or 16 kHz.
     pub fn new(rate_hz: u32) -> BlockResampler {
         let divisor = gcd(rate_hz, SAMPLE_RATE_HZ);
-        let (unit_in, unit_out) = (
-            (rate_hz / divisor) as usize,
-            (SAMPLE_RATE_HZ / divisor) as usize,
-        );
+        let (unit_in, unit_out) = ((rate_hz / divisor) as usize, (SAMPLE_RATE_HZ / divisor) as usize);
         // An even number of units makes both block lengths even, and so the delay of half a block a whole number
         // of samples on both sides.
         let units = 2 * MIN_BLOCK_OUT.div_ceil(2 * unit_out);
@@ -61,15 +55,8 @@ impl BlockResampler {
             FixedSync::Both,
         )
         .expect("both rates and the block length are above 0");
-        debug_assert_eq!(
-            (fft.fft_size_in(), fft.fft_size_out()),
-            (block_in, block_out)
-        );
-        BlockResampler {
-            fft,
-            block_in,
-            block_out,
-        }
+        debug_assert_eq!((fft.fft_size_in(), fft.fft_size_out()), (block_in, block_out));
+        BlockResampler { fft, block_in, block_out }
     }
 
     /// The input needed for output samples `[start, start + len)`.
@@ -92,19 +79,11 @@ impl BlockResampler {
         self.fft.reset();
         let blocks = need.len / self.block_in;
         let mut raw = vec![0.0; blocks * self.block_out];
-        for (from, to) in input
-            .chunks_exact(self.block_in)
-            .zip(raw.chunks_exact_mut(self.block_out))
-        {
+        for (from, to) in input.chunks_exact(self.block_in).zip(raw.chunks_exact_mut(self.block_out)) {
             let from = InterleavedSlice::new(from, 1, self.block_in);
             let to = InterleavedSlice::new_mut(to, 1, self.block_out);
-            let (from, mut to) = from
-                .ok()
-                .zip(to.ok())
-                .expect("slices are exactly one block long");
-            self.fft
-                .process_into_buffer(&from, &mut to, None)
-                .expect("one block in, one block out");
+            let (from, mut to) = from.ok().zip(to.ok()).expect("slices are exactly one block long");
+            self.fft.process_into_buffer(&from, &mut to, None).expect("one block in, one block out");
         }
         raw.drain(..need.skip);
         raw.truncate(len);
@@ -133,24 +112,18 @@ mod tests {
 
     fn sine(n: usize, hz: f64, rate_hz: u32) -> Vec<f32> {
         let w = 2.0 * std::f64::consts::PI * hz / f64::from(rate_hz);
-        (0..n)
-            .map(|i| (0.5 * (w * i as f64 + 0.3).sin()) as f32)
-            .collect()
+        (0..n).map(|i| (0.5 * (w * i as f64 + 0.3).sin()) as f32).collect()
     }
 
     #[test]
     fn a_sine_stays_that_sine() {
-        for rate in [
-            8_000, 11_025, 22_050, 32_000, 44_100, 48_000, 96_000, 44_101,
-        ] {
+        for rate in [8_000, 11_025, 22_050, 32_000, 44_100, 48_000, 96_000, 44_101] {
             for hz in [100.0, 1000.0, 3500.0] {
                 let out = resample(sine(rate as usize, hz, rate), rate);
                 assert_eq!(out.len(), 16_000);
                 let expected = sine(16_000, hz, 16_000);
                 let edge = 1200;
-                let worst = (edge..16_000 - edge)
-                    .map(|i| (out[i] - expected[i]).abs())
-                    .fold(0.0, f32::max);
+                let worst = (edge..16_000 - edge).map(|i| (out[i] - expected[i]).abs()).fold(0.0, f32::max);
                 assert!(worst < 1e-4, "{rate} Hz, sine of {hz} Hz: off by {worst}");
             }
         }
@@ -178,13 +151,7 @@ mod tests {
         for rate in [8_000, 44_100, 48_000] {
             let signal: Vec<f32> = sine(3 * rate as usize, 440.0, rate);
             let whole = resample(signal.clone(), rate);
-            for (start, len) in [
-                (0, 500),
-                (1, 1),
-                (511, 2000),
-                (20_000, 15_680),
-                (47_000, 1000),
-            ] {
+            for (start, len) in [(0, 500), (1, 1), (511, 2000), (20_000, 15_680), (47_000, 1000)] {
                 let mut resampler = BlockResampler::new(rate);
                 let need = resampler.need(start, len);
                 let from = (need.first as usize).min(signal.len());

@@ -40,11 +40,7 @@ const REFUSED: &[(&[u8], usize, &str)] = &[
     (b"%PDF", 0, "a PDF document"),
     (b"PK\x03\x04", 0, "a ZIP archive"),
     (b"\x1F\x8B", 0, "a gzip archive"),
-    (
-        b"version https://git-lfs",
-        0,
-        "a Git LFS pointer, not the file itself",
-    ),
+    (b"version https://git-lfs", 0, "a Git LFS pointer, not the file itself"),
 ];
 
 /// Reads the first bytes of `path` and says which decoder it needs.
@@ -52,21 +48,12 @@ pub(super) fn sniff(path: &Path) -> Result<Container> {
     let mut file = File::open(path).map_err(|e| AudioError::io(path, &e))?;
     let head = read_head(&mut file, 0, path)?;
     if head.is_empty() {
-        return Err(AudioError::Empty {
-            path: path.to_path_buf(),
-        });
+        return Err(AudioError::Empty { path: path.to_path_buf() });
     }
     // An ID3v2 tag may stand before MP3 and FLAC alike: look behind it.
     let start = id3v2_len(&head);
-    let head = if start > 0 {
-        read_head(&mut file, start, path)?
-    } else {
-        head
-    };
-    container_of(&head).ok_or_else(|| AudioError::NotAudio {
-        path: path.to_path_buf(),
-        looks_like: describe(&head),
-    })
+    let head = if start > 0 { read_head(&mut file, start, path)? } else { head };
+    container_of(&head).ok_or_else(|| AudioError::NotAudio { path: path.to_path_buf(), looks_like: describe(&head) })
 }
 
 fn read_head(file: &mut File, at: u64, path: &Path) -> Result<Vec<u8>> {
@@ -82,9 +69,7 @@ fn id3v2_len(head: &[u8]) -> u64 {
     if head.len() < 10 || &head[..3] != b"ID3" {
         return 0;
     }
-    let size = head[6..10]
-        .iter()
-        .fold(0u64, |n, b| (n << 7) | u64::from(b & 0x7F));
+    let size = head[6..10].iter().fold(0u64, |n, b| (n << 7) | u64::from(b & 0x7F));
     10 + size
 }
 
@@ -103,9 +88,7 @@ fn container_of(head: &[u8]) -> Option<Container> {
         let sync = (0..head.len().saturating_sub(4)).find(|&i| is_mp3_frame(&head[i..]))?;
         let only_padding = head[..sync].iter().all(|&b| b == 0);
         let tag = &head[sync..head.len().min(sync + 200)];
-        let counted = [b"Xing", b"Info", b"VBRI"]
-            .iter()
-            .any(|m| tag.windows(4).any(|w| w == *m));
+        let counted = [b"Xing", b"Info", b"VBRI"].iter().any(|m| tag.windows(4).any(|w| w == *m));
         only_padding.then_some(Container::Mp3 { counted })
     }
 }
@@ -122,9 +105,7 @@ fn is_mp3_frame(b: &[u8]) -> bool {
 
 /// What a refused file looks like, in words.
 fn describe(head: &[u8]) -> String {
-    let known = REFUSED
-        .iter()
-        .find(|(mark, at, _)| head.get(*at..at + mark.len()) == Some(mark));
+    let known = REFUSED.iter().find(|(mark, at, _)| head.get(*at..at + mark.len()) == Some(mark));
     if let Some((_, _, name)) = known {
         return (*name).to_string();
     }

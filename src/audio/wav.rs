@@ -42,9 +42,7 @@ impl WavSource {
         let data_start = file.stream_position().map_err(io)?;
 
         let mut header = vec![0; data_start as usize];
-        file.rewind()
-            .and_then(|_| file.read_exact(&mut header))
-            .map_err(io)?;
+        file.rewind().and_then(|_| file.read_exact(&mut header)).map_err(io)?;
         let Some(block_align) = block_align(&header) else {
             return Ok(None);
         };
@@ -53,11 +51,7 @@ impl WavSource {
             return Ok(None);
         }
         let found = (file_bytes - data_start) / u64::from(block_align);
-        let frames = if promised * u64::from(block_align) >= PIPE_BYTES {
-            found.min(promised)
-        } else {
-            promised
-        };
+        let frames = if promised * u64::from(block_align) >= PIPE_BYTES { found.min(promised) } else { promised };
         if found < frames {
             let rate = f64::from(spec.sample_rate.max(1));
             return Err(AudioError::Truncated {
@@ -66,15 +60,7 @@ impl WavSource {
                 found_s: found as f64 / rate,
             });
         }
-        Ok(Some(WavSource {
-            path: path.to_path_buf(),
-            file,
-            spec,
-            container_bytes,
-            data_start,
-            frames,
-            next_frame: 0,
-        }))
+        Ok(Some(WavSource { path: path.to_path_buf(), file, spec, container_bytes, data_start, frames, next_frame: 0 }))
     }
 
     pub fn rate(&self) -> u32 {

@@ -41,25 +41,16 @@ fn float_wav(signal: &[f32]) -> Vec<u8> {
 fn missing_and_empty_files() {
     let missing = Path::new("/nowhere/x.wav");
     assert!(matches!(probe_file(missing), Err(AudioError::Io { .. })));
-    assert!(matches!(
-        refused("empty.wav", b""),
-        AudioError::Empty { .. }
-    ));
+    assert!(matches!(refused("empty.wav", b""), AudioError::Empty { .. }));
     let dir = tempfile::tempdir().unwrap();
-    assert!(matches!(
-        decode_file(dir.path()),
-        Err(AudioError::Io { .. })
-    ));
+    assert!(matches!(decode_file(dir.path()), Err(AudioError::Io { .. })));
 }
 
 #[test]
 fn zero_and_one_sample() {
     for n in [0, 1, 399] {
         let err = refused("short.wav", &wav_bytes(&vec![0.1; n], 16_000));
-        assert!(
-            matches!(err, AudioError::TooShort { samples, .. } if samples == n as u64),
-            "{err}"
-        );
+        assert!(matches!(err, AudioError::TooShort { samples, .. } if samples == n as u64), "{err}");
     }
 }
 
@@ -67,27 +58,12 @@ fn zero_and_one_sample() {
 fn truncated_files() {
     let bytes = wav_bytes(&chirp(1.0), 16_000);
     let err = refused("cut.wav", &bytes[..bytes.len() / 2]);
-    assert!(
-        matches!(err, AudioError::Truncated { promised_s, found_s, .. } if promised_s == 1.0 && found_s < 0.5)
-    );
+    assert!(matches!(err, AudioError::Truncated { promised_s, found_s, .. } if promised_s == 1.0 && found_s < 0.5));
     refused("cut_in_header.wav", &bytes[..30]);
-    for name in [
-        "long.flac",
-        "long.mp3",
-        "long.ogg",
-        "long.opus",
-        "chirp.aiff",
-        "chirp_mulaw.wav",
-    ] {
+    for name in ["long.flac", "long.mp3", "long.ogg", "long.opus", "chirp.aiff", "chirp_mulaw.wav"] {
         let bytes = std::fs::read(fixture(name)).unwrap();
         let err = refused(name, &bytes[..bytes.len() * 6 / 10]);
-        assert!(
-            matches!(
-                err,
-                AudioError::Truncated { .. } | AudioError::NoEndMarker { .. }
-            ),
-            "{name}: {err:?}"
-        );
+        assert!(matches!(err, AudioError::Truncated { .. } | AudioError::NoEndMarker { .. }), "{name}: {err:?}");
     }
 }
 
@@ -110,18 +86,11 @@ fn not_audio_is_named() {
         ("c.flac", b"hello, this is text", "plain text"),
         ("d.ogg", b"\x89PNG\r\n\x1a\n0000000000", "PNG"),
         ("e.wav", &[0u8; 600], "zero bytes"),
-        (
-            "f.wav",
-            b"version https://git-lfs.github.com/spec/v1",
-            "Git LFS",
-        ),
+        ("f.wav", b"version https://git-lfs.github.com/spec/v1", "Git LFS"),
         ("g.wav", b"\x01\x02\x03\x04\x05", "unknown"),
     ] {
         let err = refused(name, bytes);
-        assert!(
-            matches!(err, AudioError::NotAudio { .. }) && err.to_string().contains(says),
-            "{err}"
-        );
+        assert!(matches!(err, AudioError::NotAudio { .. }) && err.to_string().contains(says), "{err}");
     }
 }
 
@@ -129,19 +98,11 @@ fn not_audio_is_named() {
 fn nan_infinity_and_wild_floats() {
     let mut signal = chirp(0.2);
     signal[800] = f32::NAN;
-    assert!(
-        matches!(refused("nan.wav", &float_wav(&signal)), AudioError::NonFinite { at_s, .. } if at_s == 0.05)
-    );
+    assert!(matches!(refused("nan.wav", &float_wav(&signal)), AudioError::NonFinite { at_s, .. } if at_s == 0.05));
     signal[800] = f32::INFINITY;
-    assert!(matches!(
-        refused("inf.wav", &float_wav(&signal)),
-        AudioError::NonFinite { .. }
-    ));
+    assert!(matches!(refused("inf.wav", &float_wav(&signal)), AudioError::NonFinite { .. }));
     signal[800] = 20_000.0;
-    assert!(matches!(
-        refused("loud.wav", &float_wav(&signal)),
-        AudioError::OutOfRange { .. }
-    ));
+    assert!(matches!(refused("loud.wav", &float_wav(&signal)), AudioError::OutOfRange { .. }));
 }
 
 #[test]
@@ -150,10 +111,7 @@ fn a_little_overshoot_is_clipped() {
     let path = dir.path().join("x.wav");
     let loud: Vec<f32> = chirp(0.2).iter().map(|x| x * 2.5).collect();
     std::fs::write(&path, float_wav(&loud)).unwrap();
-    let peak = decode_file(&path)
-        .unwrap()
-        .iter()
-        .fold(0.0f32, |m, x| m.max(x.abs()));
+    let peak = decode_file(&path).unwrap().iter().fold(0.0f32, |m, x| m.max(x.abs()));
     assert_eq!(peak, 1.0);
 }
 
@@ -170,14 +128,8 @@ fn a_range_behind_the_end_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("x.wav");
     write_wav(&path, &chirp(1.0), 16_000);
-    assert!(matches!(
-        decode_range(&path, 15_000, 2000),
-        Err(AudioError::Truncated { .. })
-    ));
-    assert!(matches!(
-        decode_range(&fixture("long.mp3"), 47_000, 2000),
-        Err(AudioError::Truncated { .. })
-    ));
+    assert!(matches!(decode_range(&path, 15_000, 2000), Err(AudioError::Truncated { .. })));
+    assert!(matches!(decode_range(&fixture("long.mp3"), 47_000, 2000), Err(AudioError::Truncated { .. })));
 }
 
 #[test]

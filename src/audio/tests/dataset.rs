@@ -4,20 +4,11 @@ use super::super::AudioError;
 use super::super::dataset::{DiscoverOptions, Split, discover, discover_task};
 use super::*;
 
-const OPTIONS: DiscoverOptions = DiscoverOptions {
-    workers: 2,
-    strict: false,
-};
-const STRICT: DiscoverOptions = DiscoverOptions {
-    workers: 2,
-    strict: true,
-};
+const OPTIONS: DiscoverOptions = DiscoverOptions { workers: 2, strict: false };
+const STRICT: DiscoverOptions = DiscoverOptions { workers: 2, strict: true };
 
 fn names(clips: &[super::super::dataset::Clip]) -> Vec<String> {
-    clips
-        .iter()
-        .map(|c| c.path.file_name().unwrap().to_string_lossy().into_owned())
-        .collect()
+    clips.iter().map(|c| c.path.file_name().unwrap().to_string_lossy().into_owned()).collect()
 }
 
 #[test]
@@ -31,12 +22,7 @@ fn a_folder_is_searched_and_sorted() {
     let found = discover(dir.path(), OPTIONS).unwrap();
     assert_eq!(names(&found.clips), ["y.WAV", "z.flac", "x.wav", "z.wav"]);
     assert_eq!(found.clips[0].samples, 1600);
-    assert!(
-        found
-            .clips
-            .iter()
-            .all(|c| c.whole_file && c.label.is_none())
-    );
+    assert!(found.clips.iter().all(|c| c.start == 0 && c.label.is_none()));
     assert!(found.skipped.is_empty() && found.labels.is_empty());
 }
 
@@ -49,10 +35,7 @@ fn bad_files_among_good_ones_are_listed_or_fatal() {
     assert_eq!(names(&found.clips), ["good.wav"]);
     assert_eq!(found.skipped.len(), 1);
     assert!(matches!(found.skipped[0].1, AudioError::Empty { .. }));
-    assert!(matches!(
-        discover(dir.path(), STRICT),
-        Err(AudioError::Empty { .. })
-    ));
+    assert!(matches!(discover(dir.path(), STRICT), Err(AudioError::Empty { .. })));
 }
 
 #[test]
@@ -76,36 +59,17 @@ fn lists_and_manifests() {
         path
     };
     let list = write("list.txt", "# mine\nwav/b.wav\n\nwav/a.wav\n");
-    assert_eq!(
-        names(&discover(&list, OPTIONS).unwrap().clips),
-        ["b.wav", "a.wav"]
-    );
+    assert_eq!(names(&discover(&list, OPTIONS).unwrap().clips), ["b.wav", "a.wav"]);
 
-    let csv = write(
-        "m.csv",
-        "path,start_s,duration_s,label,extra\nwav/a.wav,0.25,0.5,dog,1\nwav/b.wav,,,cat,2\n",
-    );
+    let csv = write("m.csv", "path,start_s,duration_s,label,extra\nwav/a.wav,0.25,0.5,dog,1\nwav/b.wav,,,cat,2\n");
     let found = discover(&csv, OPTIONS).unwrap();
     assert_eq!(found.labels, ["cat", "dog"]);
-    assert_eq!(
-        (
-            found.clips[0].start,
-            found.clips[0].samples,
-            found.clips[0].label
-        ),
-        (4000, 8000, Some(1))
-    );
-    assert!(!found.clips[0].whole_file && found.clips[1].whole_file);
+    assert_eq!((found.clips[0].start, found.clips[0].samples, found.clips[0].label), (4000, 8000, Some(1)));
+    assert_eq!((found.clips[1].start, found.clips[1].samples), (0, 16_000));
 
-    let jsonl = write(
-        "m.jsonl",
-        "{\"file_name\": \"wav/a.wav\", \"duration_s\": 0.5, \"label\": 3}\n",
-    );
+    let jsonl = write("m.jsonl", "{\"file_name\": \"wav/a.wav\", \"duration_s\": 0.5, \"label\": 3}\n");
     let found = discover(&jsonl, OPTIONS).unwrap();
-    assert_eq!(
-        (found.clips[0].samples, found.labels[0].as_str()),
-        (8000, "3")
-    );
+    assert_eq!((found.clips[0].samples, found.labels[0].as_str()), (8000, "3"));
 
     let late = write("late.csv", "path,start_s\nwav/a.wav,7\nwav/b.wav,0\n");
     assert_eq!(discover(&late, OPTIONS).unwrap().skipped.len(), 1);
@@ -114,9 +78,7 @@ fn lists_and_manifests() {
         ("path,start_s\nwav/a.wav,x\n", "line 2: start_s"),
         ("path,split\nwav/a.wav,mine\n", "line 2: split"),
     ] {
-        let err = discover(&write("bad.csv", text), OPTIONS)
-            .unwrap_err()
-            .to_string();
+        let err = discover(&write("bad.csv", text), OPTIONS).unwrap_err().to_string();
         assert!(err.contains(says), "{err}");
     }
 }
@@ -124,33 +86,16 @@ fn lists_and_manifests() {
 #[test]
 fn tasks_with_folders_for_train_and_test() {
     let dir = tempfile::tempdir().unwrap();
-    for name in [
-        "train/dog/1.wav",
-        "train/cat/1.wav",
-        "test/dog/2.wav",
-        "test/cat/deep/2.wav",
-    ] {
+    for name in ["train/dog/1.wav", "train/cat/1.wav", "test/dog/2.wav", "test/cat/deep/2.wav"] {
         write_wav(&dir.path().join(name), &chirp(0.1), 16_000);
     }
     let found = discover_task(dir.path(), 0.5, 0, OPTIONS).unwrap();
     assert_eq!(found.labels, ["cat", "dog"]);
-    let tests: Vec<_> = found
-        .clips
-        .iter()
-        .filter(|c| c.split == Split::Test)
-        .collect();
-    assert_eq!(
-        tests.iter().map(|c| c.label.unwrap()).collect::<Vec<_>>(),
-        [0, 1]
-    );
+    let tests: Vec<_> = found.clips.iter().filter(|c| c.split == Split::Test).collect();
+    assert_eq!(tests.iter().map(|c| c.label.unwrap()).collect::<Vec<_>>(), [0, 1]);
 
     std::fs::remove_dir_all(dir.path().join("test")).unwrap();
-    assert!(
-        discover_task(dir.path(), 0.5, 0, OPTIONS)
-            .unwrap_err()
-            .to_string()
-            .contains("train/ and test/")
-    );
+    assert!(discover_task(dir.path(), 0.5, 0, OPTIONS).unwrap_err().to_string().contains("train/ and test/"));
 }
 
 #[test]
@@ -158,11 +103,7 @@ fn tasks_with_one_level_are_split_per_label_by_the_seed() {
     let dir = tempfile::tempdir().unwrap();
     for (label, count) in [("a", 10), ("b", 5), ("c", 2)] {
         for i in 0..count {
-            write_wav(
-                &dir.path().join(format!("{label}/{i}.wav")),
-                &chirp(0.05),
-                16_000,
-            );
+            write_wav(&dir.path().join(format!("{label}/{i}.wav")), &chirp(0.05), 16_000);
         }
     }
     let split = |seed| discover_task(dir.path(), 0.2, seed, OPTIONS).unwrap();
@@ -185,18 +126,10 @@ fn tasks_with_metadata_csv() {
         write_wav(&dir.path().join(format!("{i}.wav")), &chirp(0.05), 16_000);
     }
     let meta = dir.path().join("metadata.csv");
-    std::fs::write(
-        &meta,
-        "file_name,label,split\n0.wav,x,train\n1.wav,y,train\n2.wav,x,test\n3.wav,y,validation\n",
-    )
-    .unwrap();
+    std::fs::write(&meta, "file_name,label,split\n0.wav,x,train\n1.wav,y,train\n2.wav,x,test\n3.wav,y,validation\n")
+        .unwrap();
     let found = discover_task(dir.path(), 0.5, 0, OPTIONS).unwrap();
     assert_eq!(names(&found.clips), ["0.wav", "1.wav", "2.wav"]);
     std::fs::write(&meta, "file_name,label,split\n0.wav,,train\n").unwrap();
-    assert!(
-        discover_task(dir.path(), 0.5, 0, OPTIONS)
-            .unwrap_err()
-            .to_string()
-            .contains("no label")
-    );
+    assert!(discover_task(dir.path(), 0.5, 0, OPTIONS).unwrap_err().to_string().contains("no label"));
 }

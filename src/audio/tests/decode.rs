@@ -4,12 +4,7 @@ use super::super::{decode_file, decode_range, probe_file};
 use super::*;
 
 fn correlation(a: &[f32], b: &[f32]) -> f64 {
-    let dot = |x: &[f32], y: &[f32]| {
-        x.iter()
-            .zip(y)
-            .map(|(p, q)| f64::from(*p) * f64::from(*q))
-            .sum::<f64>()
-    };
+    let dot = |x: &[f32], y: &[f32]| x.iter().zip(y).map(|(p, q)| f64::from(*p) * f64::from(*q)).sum::<f64>();
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
 
@@ -18,17 +13,9 @@ fn check(name: &str, k: f64, seconds: f64, slack: usize, least: f64) {
     let path = fixture(name);
     let signal = decode_file(&path).unwrap();
     let info = probe_file(&path).unwrap();
-    assert_eq!(
-        info.samples,
-        signal.len() as u64,
-        "{name}: probed and decoded length"
-    );
+    assert_eq!(info.samples, signal.len() as u64, "{name}: probed and decoded length");
     let expected = chirp_at((seconds * 16_000.0) as usize, 16_000, k);
-    assert!(
-        signal.len().abs_diff(expected.len()) <= slack,
-        "{name}: {} samples",
-        signal.len()
-    );
+    assert!(signal.len().abs_diff(expected.len()) <= slack, "{name}: {} samples", signal.len());
     let n = signal.len().min(expected.len());
     let c = correlation(&signal[..n], &expected[..n]);
     assert!(c > least, "{name}: correlation {c}");
@@ -69,37 +56,21 @@ fn an_mp3_without_a_header_is_counted_and_keeps_the_encoder_delay() {
 #[test]
 fn rates_and_channels_are_reported() {
     let info = probe_file(&fixture("chirp.flac")).unwrap();
-    assert_eq!(
-        (info.sample_rate_hz, info.channels, info.samples),
-        (44_100, 2, 4800)
-    );
+    assert_eq!((info.sample_rate_hz, info.channels, info.samples), (44_100, 2, 4800));
     let info = probe_file(&fixture("chirp.opus")).unwrap();
-    assert_eq!(
-        (info.sample_rate_hz, info.channels, info.samples),
-        (48_000, 1, 4800)
-    );
+    assert_eq!((info.sample_rate_hz, info.channels, info.samples), (48_000, 1, 4800));
 }
 
 /// Largest difference between `decode_range` and the slice of `decode_file`.
 fn range_error(path: &std::path::Path) -> f32 {
     let whole = decode_file(path).unwrap();
     let n = whole.len();
-    let ranges = [
-        (0, 400),
-        (1, 1000),
-        (n / 3, 3000.min(n / 3)),
-        (n / 2, n / 4),
-        (n - 500, 500),
-        (0, n),
-    ];
+    let ranges = [(0, 400), (1, 1000), (n / 3, 3000.min(n / 3)), (n / 2, n / 4), (n - 500, 500), (0, n)];
     let mut worst = 0.0f32;
     for (start, len) in ranges {
         let part = decode_range(path, start as u64, len).unwrap();
         assert_eq!(part.len(), len);
-        let error = part
-            .iter()
-            .zip(&whole[start..])
-            .fold(0.0, |m: f32, (a, b)| m.max((a - b).abs()));
+        let error = part.iter().zip(&whole[start..]).fold(0.0, |m: f32, (a, b)| m.max((a - b).abs()));
         worst = worst.max(error);
     }
     worst
@@ -142,12 +113,7 @@ fn a_range_of_a_wav_is_exact_at_every_rate() {
 fn wav_round_trip(bits: u16, format: hound::SampleFormat, channels: u16) -> Vec<f32> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("x.wav");
-    let spec = hound::WavSpec {
-        channels,
-        sample_rate: 16_000,
-        bits_per_sample: bits,
-        sample_format: format,
-    };
+    let spec = hound::WavSpec { channels, sample_rate: 16_000, bits_per_sample: bits, sample_format: format };
     let mut writer = hound::WavWriter::create(&path, spec).unwrap();
     for x in chirp(0.2) {
         for c in 0..channels {
@@ -157,9 +123,7 @@ fn wav_round_trip(bits: u16, format: hound::SampleFormat, channels: u16) -> Vec<
                 hound::SampleFormat::Float => writer.write_sample(v).unwrap(),
                 hound::SampleFormat::Int => {
                     let full = (1u64 << (bits - 1)) as f64;
-                    writer
-                        .write_sample((f64::from(v) * (full - 1.0)).round() as i32)
-                        .unwrap();
+                    writer.write_sample((f64::from(v) * (full - 1.0)).round() as i32).unwrap();
                 }
             }
         }
@@ -180,14 +144,8 @@ fn wav_round_trips_at_every_bit_depth() {
         for channels in [2, 4] {
             let signal = wav_round_trip(bits, format, channels);
             let step = 2.0f32.powi(1 - i32::from(bits.min(20)));
-            let worst = signal
-                .iter()
-                .zip(chirp(0.2))
-                .fold(0.0f32, |m, (a, b)| m.max((a - b).abs()));
-            assert!(
-                worst < 1.5 * step,
-                "{bits} bits, {channels} channels: off by {worst}"
-            );
+            let worst = signal.iter().zip(chirp(0.2)).fold(0.0f32, |m, (a, b)| m.max((a - b).abs()));
+            assert!(worst < 1.5 * step, "{bits} bits, {channels} channels: off by {worst}");
         }
     }
 }
@@ -222,20 +180,12 @@ fn twenty_four_bits_in_four_bytes_are_read_and_seeked() {
     fmt.extend(22u16.to_le_bytes());
     fmt.extend(24u16.to_le_bytes());
     fmt.extend(4u32.to_le_bytes());
-    fmt.extend([
-        1, 0, 0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0xAA, 0, 0x38, 0x9B, 0x71,
-    ]);
+    fmt.extend([1, 0, 0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0xAA, 0, 0x38, 0x9B, 0x71]);
     // Valid bits are the upper ones of the container (WAVEFORMATEXTENSIBLE).
-    let data: Vec<u8> = chirp(0.2)
-        .iter()
-        .flat_map(|x| (((x * 8_388_607.0) as i32) << 8).to_le_bytes())
-        .collect();
+    let data: Vec<u8> = chirp(0.2).iter().flat_map(|x| (((x * 8_388_607.0) as i32) << 8).to_le_bytes()).collect();
     std::fs::write(&path, raw_wav(&fmt, &data, data.len() as u32)).unwrap();
     let signal = decode_file(&path).unwrap();
-    let worst = signal
-        .iter()
-        .zip(chirp(0.2))
-        .fold(0.0f32, |m, (a, b)| m.max((a - b).abs()));
+    let worst = signal.iter().zip(chirp(0.2)).fold(0.0f32, |m, (a, b)| m.max((a - b).abs()));
     assert!(worst < 1e-5, "off by {worst}");
     assert_eq!(range_error(&path), 0.0);
 }
@@ -244,15 +194,8 @@ fn twenty_four_bits_in_four_bytes_are_read_and_seeked() {
 fn a_wav_written_to_a_pipe_has_no_length_and_is_read_to_its_end() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("x.wav");
-    let data: Vec<u8> = chirp(0.3)
-        .iter()
-        .flat_map(|x| ((x * 32767.0) as i16).to_le_bytes())
-        .collect();
-    std::fs::write(
-        &path,
-        raw_wav(&fmt_chunk(1, 1, 16_000, 2, 16), &data, u32::MAX),
-    )
-    .unwrap();
+    let data: Vec<u8> = chirp(0.3).iter().flat_map(|x| ((x * 32767.0) as i16).to_le_bytes()).collect();
+    std::fs::write(&path, raw_wav(&fmt_chunk(1, 1, 16_000, 2, 16), &data, u32::MAX)).unwrap();
     assert_eq!(probe_file(&path).unwrap().samples, 4800);
     assert_eq!(decode_file(&path).unwrap().len(), 4800);
 }
@@ -260,16 +203,9 @@ fn a_wav_written_to_a_pipe_has_no_length_and_is_read_to_its_end() {
 #[test]
 fn a_wrong_extension_does_not_matter() {
     let dir = tempfile::tempdir().unwrap();
-    for (from, to) in [
-        ("chirp.flac", "a.wav"),
-        ("chirp.ogg", "b.mp3"),
-        ("chirp.mp3", "c.ogg"),
-    ] {
+    for (from, to) in [("chirp.flac", "a.wav"), ("chirp.ogg", "b.mp3"), ("chirp.mp3", "c.ogg")] {
         let path = dir.path().join(to);
         std::fs::copy(fixture(from), &path).unwrap();
-        assert_eq!(
-            decode_file(&path).unwrap(),
-            decode_file(&fixture(from)).unwrap()
-        );
+        assert_eq!(decode_file(&path).unwrap(), decode_file(&fixture(from)).unwrap());
     }
 }

@@ -4,6 +4,7 @@
 mod bad_input;
 mod dataset;
 mod decode;
+mod loader;
 
 use std::path::{Path, PathBuf};
 
@@ -11,9 +12,7 @@ use super::SAMPLE_RATE_HZ;
 
 /// A committed compressed file.
 fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("src/audio/fixtures")
-        .join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/audio/fixtures").join(name)
 }
 
 /// The signal in the fixtures: `0.5 sin(2 pi (200 t + k t^2))`, at any rate.
@@ -27,22 +26,14 @@ fn chirp_at(n: usize, rate: u32, k: f64) -> Vec<f32> {
 
 /// `seconds` of the chirp at 16 kHz.
 fn chirp(seconds: f64) -> Vec<f32> {
-    chirp_at(
-        (seconds * f64::from(SAMPLE_RATE_HZ)).round() as usize,
-        SAMPLE_RATE_HZ,
-        100.0,
-    )
+    chirp_at((seconds * f64::from(SAMPLE_RATE_HZ)).round() as usize, SAMPLE_RATE_HZ, 100.0)
 }
 
 /// Writes 16-bit mono WAV.
 fn write_wav(path: &Path, signal: &[f32], rate: u32) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: rate,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
+    let spec =
+        hound::WavSpec { channels: 1, sample_rate: rate, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
     let mut writer = hound::WavWriter::create(path, spec).unwrap();
     for x in signal {
         writer.write_sample((x * 32767.0).round() as i16).unwrap();
