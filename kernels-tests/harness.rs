@@ -1,6 +1,6 @@
 //! What every kernel test uses: the devices to run on, data, comparison with f64 references, gradient checks.
 
-use cola::gpu::{AdapterChoice, Gpu, GpuOptions, Tier};
+use cola::gpu::{AdapterChoice, Gpu, GpuOptions, Tier, catch};
 use cola::tape::{Ctx, Param, Tape, Var};
 use cola::tensor::Tensor;
 use rand::{RngExt, SeedableRng};
@@ -49,13 +49,12 @@ pub fn on_every_device(test: impl Fn(&Gpu)) {
     // One test at a time on a device, so that check_guards speaks of this test's tensors only.
     static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _one = ONE.lock().unwrap_or_else(|e| e.into_inner());
+    let run = |gpu| catch(|| test(gpu)).unwrap_or_else(|e| panic!("{e}"));
     for gpu in &devices().guarded {
-        test(gpu);
+        run(gpu);
         gpu.check_guards();
     }
-    for gpu in &devices().checked {
-        test(gpu);
-    }
+    devices().checked.iter().for_each(run);
 }
 
 /// `n` values in [-1, 1), the same for the same seed.

@@ -112,12 +112,14 @@ pub struct Grads {
 }
 
 impl Grads {
-    /// Adds `dx` to the gradient of `x`. The caller gives `dx` away: it may be summed into in place.
+    /// Adds `dx` to the gradient of `x`. The same tensor may be handed to several inputs: sums are made in place only
+    /// where nobody else holds the memory.
     pub fn add(&mut self, x: &Var, dx: Tensor) {
         let Some(id) = x.id else { return };
         self.by_id[id] = Some(match self.by_id[id].take() {
             None => dx,
             Some(sum) => {
+                let sum = if sum.is_unique() { sum } else { sum.duplicate() };
                 ops::elementwise::add_in_place(&sum, &dx);
                 sum
             }

@@ -116,6 +116,11 @@ impl Tensor {
         self.gpu().read_later(buffer, offset, size)
     }
 
+    /// Whether no other tensor shares the memory, so that it may be overwritten.
+    pub(crate) fn is_unique(&self) -> bool {
+        self.buffer.is_unique()
+    }
+
     /// The device.
     pub fn gpu(&self) -> &Gpu {
         self.buffer.gpu()

@@ -46,6 +46,11 @@ impl Buffer {
         self.0.id
     }
 
+    /// Whether no other tensor shares it.
+    pub(crate) fn is_unique(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+
     /// The device it lives on.
     pub fn gpu(&self) -> &Gpu {
         &self.0.gpu
@@ -227,7 +232,7 @@ mod tests {
     fn size_classes_waste_at_most_an_eighth() {
         for size in [1u64, 255, 256, 257, 1000, 4096, 4097, 75_497_472, 75_497_473, 1 << 30] {
             let class = size_class(size);
-            assert!(class >= size && class % 256 == 0);
+            assert!(class >= size && class.is_multiple_of(256));
             assert!(size < 4096 || class - size <= size / 8 + 1, "{size} -> {class}");
             assert_eq!(size_class(class), class);
         }

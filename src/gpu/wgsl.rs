@@ -17,7 +17,7 @@ macro_rules! library {
 }
 
 /// The snippets that `//!use` can paste.
-const LIBRARY: &[(&str, &str)] = library!["lib/index.wgsl", "lib/activation.wgsl", "lib/reduce.wgsl",];
+const LIBRARY: &[(&str, &str)] = library!["lib/index.wgsl", "lib/activation.wgsl", "lib/reduce.wgsl", "lib/strip.wgsl"];
 
 /// How a binding may be used, as the shader declares it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@
 //! Two kernels serve each: `matmul/tile.wgsl` on GPUs and for shapes that are not multiples of 4, `matmul/lanes*.wgsl`
 //! on CPU adapters. Operands past the binding limit are cut into ranges of rows.
 
-use super::u;
+use super::{split_rows, u};
 use crate::gpu::{Gpu, Kernel, Tier, groups};
 use crate::kernel;
 use crate::tape::{Ctx, Param, Var};
@@ -74,18 +74,6 @@ enum Left {
     Transposed,
 }
 
-/// Ranges of rows that each fit a binding and start at an aligned offset.
-fn row_ranges(gpu: &Gpu, rows: usize, row_len: usize) -> Vec<(usize, usize)> {
-    let fit = (gpu.caps().max_binding_bytes / (4 * row_len.max(1)) as u64) as usize;
-    if rows <= fit {
-        return vec![(0, rows)];
-    }
-    // 64 rows of 4-byte elements start at a multiple of 256 bytes, the largest alignment there is
-    let step = fit / 64 * 64;
-    assert!(step > 0, "64 rows of {row_len} elements pass the binding limit of {} bytes", gpu.caps().max_binding_bytes);
-    (0..rows).step_by(step).map(|start| (start, step.min(rows - start))).collect()
-}
-
 /// A tensor as a matrix: its first axis, and all others as one.
 fn matrix(t: &Tensor) -> (usize, usize) {
     (t.shape()[0], t.len() / t.shape()[0].max(1))
@@ -95,8 +83,8 @@ fn matrix(t: &Tensor) -> (usize, usize) {
 fn product(left: Left, a: &Tensor, x: &Tensor, y: &Tensor, accumulate: bool) {
     let gpu = x.gpu();
     let ((k, n), (m, _)) = (matrix(x), matrix(y));
-    for (m0, rows) in row_ranges(gpu, m, n) {
-        for (k0, depth) in row_ranges(gpu, k, n) {
+    for (m0, rows) in split_rows(gpu, m, n) {
+        for (k0, depth) in split_rows(gpu, k, n) {
             let block = Block {
                 left,
                 a0: if left == Left::Plain { m0 * k + k0 } else { k0 * m + m0 },
@@ -192,8 +180,8 @@ struct SumParams {
 fn outer_product(a: &Tensor, b: &Tensor, y: &Tensor, accumulate: bool) {
     let gpu = a.gpu();
     let ((m, n), (j, _)) = (matrix(a), matrix(b));
-    for (m0, rows) in row_ranges(gpu, m, n) {
-        for (j0, columns) in row_ranges(gpu, j, n) {
+    for (m0, rows) in split_rows(gpu, m, n) {
+        for (j0, columns) in split_rows(gpu, j, n) {
             outer_block(gpu, &a.rows(m0, rows), &b.rows(j0, columns), y, (m0 * j + j0, j), accumulate);
         }
     }
@@ -228,4 +216,11 @@ fn outer_block(gpu: &Gpu, a: &Tensor, b: &Tensor, y: &Tensor, (y0, ldy): (usize,
 /// none shorter than 256, and never depending on the device, so that the order of the sum does not either.
 fn chunks(tiles: usize, n: usize) -> usize {
     (512 / tiles.max(1)).clamp(1, (n / 256).max(1))
+}
+
+/// y (+)= the sum over the first axis of `part`, in order.
+pub(super) fn sum_parts(part: &Tensor, y: &Tensor, accumulate: bool) {
+    let (parts, n) = matrix(part);
+    let params = SumParams { m: 1, j: u(n), parts: u(parts), ldy: 0, y0: 0, accumulate: u32::from(accumulate) };
+    y.gpu().run(&SUM_PARTS, &[], &params, &[part, y], [groups(n, 64), 1, 1], (parts * n) as u64);
 }

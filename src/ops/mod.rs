@@ -2,10 +2,14 @@
 //!
 //! Shape mistakes panic at the caller's line. Device failures unwind to [`gpu::catch`](crate::gpu::catch).
 
+pub mod batch_norm;
+pub mod depthwise;
 pub mod elementwise;
 pub mod matmul;
+pub mod residual;
+pub mod se;
 
-use crate::gpu::Value;
+use crate::gpu::{Gpu, Value};
 
 /// Elements per invocation: four side by side where every row allows it, else one.
 pub(crate) fn elem(row_len: usize) -> (usize, (&'static str, Value)) {
@@ -19,4 +23,21 @@ pub(crate) fn elem(row_len: usize) -> (usize, (&'static str, Value)) {
 #[track_caller]
 pub(crate) fn u(n: usize) -> u32 {
     u32::try_from(n).expect("tensor lengths stay below 2^32")
+}
+
+/// Ranges `(start, count)` of rows that each fit a binding and start at an aligned offset: how a tensor larger than the
+/// binding limit is handed to kernels. One range where it fits whole.
+///
+/// # Panics
+/// When 64 rows alone pass the limit.
+#[track_caller]
+pub(crate) fn split_rows(gpu: &Gpu, rows: usize, row_len: usize) -> Vec<(usize, usize)> {
+    let fit = (gpu.caps().max_binding_bytes / (4 * row_len.max(1)) as u64) as usize;
+    if rows <= fit {
+        return vec![(0, rows)];
+    }
+    // 64 rows of 4-byte elements start at a multiple of 256 bytes, the largest alignment there is
+    let step = fit / 64 * 64;
+    assert!(step > 0, "64 rows of {row_len} elements pass the binding limit of {} bytes", gpu.caps().max_binding_bytes);
+    (0..rows).step_by(step).map(|start| (start, step.min(rows - start))).collect()
 }

@@ -1,0 +1,51 @@
+// batch_norm_dx_sums — first stage of the two sums that batch norm's gradient needs
+// maths    dz = dy, or dy swish'(z) with SWISH; part[c][s] = (Σ dz, Σ dz x̂) over the share of s, x̂ = (x - mean) / std
+// shapes   x, dy [C,P]   stats [C] of vec4   part [C,S] of vec2
+// grid     x: chunks of P   y: C
+// reads    x and dy once: bandwidth bound
+// backward none
+// knobs    WG; REDUCE: one part a workgroup instead of one a lane
+//!use lib/reduce.wgsl
+//!use lib/activation.wgsl
+
+alias Elem = vec4<f32>;
+const WIDTH: u32 = 4u;
+const WG: u32 = 64u;
+const SWISH: bool = false;
+const REDUCE: bool = true;
+// sums the elements of an Elem, which may be a scalar
+const ONES: vec4<f32> = select(vec4<f32>(1.0, 0.0, 0.0, 0.0), vec4<f32>(1.0), WIDTH == 4u);
+
+struct Params { row: u32, chunk: u32, parts: u32 }
+var<immediate> p: Params;
+@group(0) @binding(0) var<storage, read> x: array<Elem>;
+@group(0) @binding(1) var<storage, read> dy: array<Elem>;
+@group(0) @binding(2) var<storage, read> stats: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> part: array<vec2<f32>>;
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let base = group.y * p.row;
+    let s = stats[group.y];
+    var sum = Elem();
+    var product = Elem();
+    let end = min((group.x + 1u) * p.chunk, p.row);
+    for (var i = group.x * p.chunk + lane; i < end; i += WG) {
+        let v = x[base + i];
+        var dz = dy[base + i];
+        if SWISH {
+            dz *= swish_slope(v * s.x + Elem(s.y));
+        }
+        sum += dz;
+        product += dz * (v - Elem(s.z));
+    }
+    var total = vec2<f32>(dot(vec4<f32>(sum), ONES), dot(vec4<f32>(product), ONES) * s.w);
+    if REDUCE {
+        total = vec2<f32>(workgroup_sum(total.x, lane), workgroup_sum(total.y, lane));
+        if lane == 0u {
+            part[group.y * p.parts + group.x] = total;
+        }
+    } else {
+        part[group.y * p.parts + group.x * WG + lane] = total;
+    }
+}

@@ -1,0 +1,244 @@
+//! Depthwise convolution with TensorFlow's "SAME" padding, and the one-channel stem that shares its kernels.
+//!
+//! y[c,n,i,j] = Σ w[c,u,v] x[c,n, i s + u - p, j s + v - p'] with zeros outside. Ho = ceil(H / s); of the padding that
+//! needs, the smaller half comes before: for even sizes and stride 2 a 3x3 filter has 0 before and 1 after, a 5x5 one
+//! 1 and 2. Backward: dx gathers the outputs that each x went into; dw sums over all planes in two stages, in a fixed
+//! order. Both read x or dy straight, so x is all that is kept.
+
+use super::matmul::sum_parts;
+use super::{split_rows, u};
+use crate::gpu::{Gpu, Kernel, Tier, Value, groups};
+use crate::kernel;
+use crate::tape::{Ctx, Param, Var};
+use crate::tensor::Tensor;
+use bytemuck::{Pod, Zeroable};
+
+static PLAIN: Kernel = kernel!("depthwise.wgsl");
+static PLAIN_DX: Kernel = kernel!("depthwise_dx.wgsl");
+static PLAIN_DW: Kernel = kernel!("depthwise_dw.wgsl");
+static STRIP: Kernel = kernel!("depthwise_strip.wgsl");
+static STRIP_DX: Kernel = kernel!("depthwise_strip_dx.wgsl");
+static STRIP_DW: Kernel = kernel!("depthwise_strip_dw.wgsl");
+
+/// Output size and padding before, for TF "SAME": ceil(n / stride) outputs.
+pub fn same_padding(n: usize, k: usize, stride: usize) -> (usize, usize) {
+    let out = n.div_ceil(stride);
+    let total = ((out - 1) * stride + k).saturating_sub(n);
+    (out, total / 2)
+}
+
+/// One filter a channel: x `[C, N, H, W]`, w `[C, 1, K, K]` → `[C, N, ceil(H / stride), ceil(W / stride)]`.
+/// Backward keeps x.
+#[track_caller]
+pub fn depthwise(cx: &Ctx, x: &Var, w: &Param, stride: usize) -> Var {
+    let channels = x.value.dims4()[0];
+    assert_eq!(w.value.shape()[0], channels, "{}: filters {:?}, input {:?}", w.name, w.value.shape(), x.value.shape());
+    convolve(cx, "depthwise", x, w, stride)
+}
+
+/// The network's first layer: x `[1, N, H, W]`, w `[C, 1, K, K]`, stride 2 → `[C, N, ceil(H / 2), ceil(W / 2)]`.
+///
+/// With one input channel it is a depthwise convolution whose channels all read the same plane. No gradient goes to x,
+/// which is data. Backward keeps x.
+#[track_caller]
+pub fn conv_stem(cx: &Ctx, x: &Var, w: &Param) -> Var {
+    assert_eq!(x.value.dims4()[0], 1, "{}: the stem takes one input channel, not {:?}", w.name, x.value.shape());
+    assert!(!x.needs_grad(), "{}: the stem gives no gradient to its input", w.name);
+    convolve(cx, "conv_stem", x, w, 2)
+}
+
+#[track_caller]
+fn convolve(cx: &Ctx, name: &'static str, x: &Var, w: &Param, stride: usize) -> Var {
+    let g = Geometry::of(x.value.dims4(), w.value.shape(), stride);
+    let y = Tensor::empty(cx.gpu, name, &[g.channels, g.planes, g.ho, g.wo]);
+    g.forward(&x.value, &w.value, &y);
+    let (x, w, saved) = (x.clone(), w.clone(), x.value.clone());
+    cx.record(name, y, &[&saved], move |dy, grads| {
+        g.filter_gradient(&x.value, &dy, &w.grad);
+        if x.needs_grad() {
+            let dx = Tensor::empty(dy.gpu(), "depthwise dx", x.value.shape());
+            g.input_gradient(&dy, &w.value, &dx);
+            grads.add(&x, dx);
+        }
+    })
+}
+
+#[derive(Clone, Copy)]
+struct Geometry {
+    channels: usize,
+    /// 1 where each channel has planes of its own, 0 where all read the same.
+    x_channel: usize,
+    planes: usize,
+    h: usize,
+    w: usize,
+    ho: usize,
+    wo: usize,
+    k: usize,
+    stride: usize,
+    pad_y: usize,
+    pad_x: usize,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct PlainParams {
+    planes: u32,
+    h: u32,
+    w: u32,
+    ho: u32,
+    wo: u32,
+    pad_y: u32,
+    pad_x: u32,
+    x_channel: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct StripParams {
+    planes: u32,
+    h: u32,
+    w: u32,
+    ho: u32,
+    wo: u32,
+    pad_y: u32,
+    x_channel: u32,
+}
+
+impl Geometry {
+    #[track_caller]
+    fn of([x_channels, planes, h, w]: [usize; 4], filter: &[usize], stride: usize) -> Geometry {
+        let &[channels, 1, k, k2] = filter else { panic!("filters [C, 1, K, K] wanted, not {filter:?}") };
+        assert_eq!(k, k2, "square filters wanted");
+        let ((ho, pad_y), (wo, pad_x)) = (same_padding(h, k, stride), same_padding(w, k, stride));
+        let x_channel = usize::from(x_channels == channels);
+        Geometry { channels, x_channel, planes, h, w, ho, wo, k, stride, pad_y, pad_x }
+    }
+
+    /// Whether four neighbouring outputs of a row always lie over an aligned stretch of x.
+    fn strips(&self) -> bool {
+        self.wo.is_multiple_of(4) && self.w == self.wo * self.stride && self.k >= self.stride
+    }
+
+    fn flops(&self, channels: usize) -> u64 {
+        2 * (channels * self.planes * self.ho * self.wo * self.k * self.k) as u64
+    }
+
+    /// Ranges of channels that fit a binding.
+    fn ranges(&self, gpu: &Gpu) -> Vec<(usize, usize)> {
+        split_rows(gpu, self.channels, self.planes * (self.h * self.w).max(self.ho * self.wo))
+    }
+
+    fn x_rows(&self, x: &Tensor, c: usize, n: usize) -> Tensor {
+        if self.x_channel == 1 { x.rows(c, n) } else { x.clone() }
+    }
+
+    /// The filters of a range of channels. Ranges start at a multiple of 64, so the offset is aligned.
+    fn filters(&self, w: &Tensor, c: usize, n: usize) -> Tensor {
+        w.slice(c * self.k * self.k, &[n, self.k, self.k])
+    }
+
+    fn plain(&self) -> PlainParams {
+        PlainParams {
+            planes: u(self.planes),
+            h: u(self.h),
+            w: u(self.w),
+            ho: u(self.ho),
+            wo: u(self.wo),
+            pad_y: u(self.pad_y),
+            pad_x: u(self.pad_x),
+            x_channel: u(self.x_channel),
+        }
+    }
+
+    fn strip(&self, pad_y: usize) -> StripParams {
+        StripParams {
+            planes: u(self.planes),
+            h: u(self.h),
+            w: u(self.w),
+            ho: u(self.ho),
+            wo: u(self.wo),
+            pad_y: u(pad_y),
+            x_channel: u(self.x_channel),
+        }
+    }
+
+    fn spec(&self, gpu: &Gpu) -> [(&'static str, Value); 3] {
+        [("K", u(self.k).into()), ("STRIDE", u(self.stride).into()), ("WG", u(workgroup(gpu)).into())]
+    }
+
+    fn forward(&self, x: &Tensor, w: &Tensor, y: &Tensor) {
+        let gpu = y.gpu();
+        for (c, n) in self.ranges(gpu) {
+            let (x, w, y) = (self.x_rows(x, c, n), self.filters(w, c, n), y.rows(c, n));
+            if self.strips() {
+                let mut spec = self.spec(gpu).to_vec();
+                spec.push(("PAD_X", u(self.pad_x).into()));
+                let grid = [groups(self.planes * self.wo / 4, workgroup(gpu)), u(n), 1];
+                gpu.run(&STRIP, &spec, &self.strip(self.pad_y), &[&x, &x, &w, &y], grid, self.flops(n));
+            } else {
+                let grid = [groups(self.planes * self.ho * self.wo, workgroup(gpu)), u(n), 1];
+                gpu.run(&PLAIN, &self.spec(gpu), &self.plain(), &[&x, &w, &y], grid, self.flops(n));
+            }
+        }
+    }
+
+    fn input_gradient(&self, dy: &Tensor, w: &Tensor, dx: &Tensor) {
+        let gpu = dy.gpu();
+        for (c, n) in self.ranges(gpu) {
+            let (dy, w, dx) = (dy.rows(c, n), self.filters(w, c, n), dx.rows(c, n));
+            if self.strips() && self.stride == 1 {
+                // the same convolution with the filter turned round and the other half of the padding
+                let mut spec = self.spec(gpu).to_vec();
+                spec.extend([("PAD_X", u(self.k - 1 - self.pad_x).into()), ("FLIP", true.into())]);
+                let grid = [groups(self.planes * self.w / 4, workgroup(gpu)), u(n), 1];
+                let params = self.strip(self.k - 1 - self.pad_y);
+                gpu.run(&STRIP, &spec, &params, &[&dy, &dy, &w, &dx], grid, self.flops(n));
+            } else if self.strips() && self.h == 2 * self.ho && self.stride == 2 && self.k <= 5 {
+                let spec = [
+                    ("K", u(self.k).into()),
+                    ("PAD_Y", u(self.pad_y).into()),
+                    ("PAD_X", u(self.pad_x).into()),
+                    ("WG", u(workgroup(gpu)).into()),
+                ];
+                let grid = [groups(self.planes * self.wo / 2, workgroup(gpu)), u(n), 1];
+                let params = [u(self.planes), u(self.ho), u(self.wo)];
+                gpu.run(&STRIP_DX, &spec, &params, &[&dy, &dy, &w, &dx], grid, self.flops(n));
+            } else {
+                let grid = [groups(self.planes * self.h * self.w, workgroup(gpu)), u(n), 1];
+                gpu.run(&PLAIN_DX, &self.spec(gpu), &self.plain(), &[&dy, &w, &dx], grid, self.flops(n));
+            }
+        }
+    }
+
+    fn filter_gradient(&self, x: &Tensor, dy: &Tensor, dw: &Tensor) {
+        let gpu = dy.gpu();
+        let wg = workgroup(gpu);
+        let work = if self.strips() { self.planes * self.wo / 4 } else { self.planes * self.ho * self.wo };
+        // as many lanes a channel as keep a device busy, but enough work for each to be worth its K² sums
+        let per_channel = (65_536 / self.channels.max(1)).max(1).min(work.div_ceil(4)).div_ceil(wg);
+        for (c, n) in self.ranges(gpu) {
+            let (x, dy) = (self.x_rows(x, c, n), dy.rows(c, n));
+            let part = Tensor::empty(gpu, "depthwise dw parts", &[per_channel * wg, n * self.k * self.k]);
+            let grid = [u(per_channel), u(n), 1];
+            if self.strips() {
+                let mut spec = self.spec(gpu).to_vec();
+                spec.push(("PAD_X", u(self.pad_x).into()));
+                let s = self.strip(self.pad_y);
+                let params = [s.planes, s.h, s.w, s.ho, s.wo, s.pad_y, s.x_channel, u(n)];
+                gpu.run(&STRIP_DW, &spec, &params, &[&x, &x, &dy, &part], grid, self.flops(n));
+            } else {
+                let s = self.plain();
+                let params = [s.planes, s.h, s.w, s.ho, s.wo, s.pad_y, s.pad_x, s.x_channel, u(n)];
+                gpu.run(&PLAIN_DW, &self.spec(gpu), &params, &[&x, &dy, &part], grid, self.flops(n));
+            }
+            sum_parts(&part, &self.filters(dw, c, n), true);
+        }
+    }
+}
+
+fn workgroup(gpu: &Gpu) -> usize {
+    match gpu.caps().tier {
+        Tier::Portable => 64,
+        Tier::Cpu => 8,
+    }
+}
