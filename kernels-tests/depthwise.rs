@@ -1,5 +1,5 @@
 //! depthwise.wgsl, depthwise_dx.wgsl, depthwise_dw.wgsl, depthwise_strip.wgsl, depthwise_strip_dx.wgsl,
-//! depthwise_strip_dw.wgsl
+//! depthwise_strip_dw.wgsl, depthwise_plane.wgsl, depthwise_plane_dw.wgsl
 
 use crate::harness::{assert_close, check_op, data, input, on_every_device};
 use cola::gpu::{Gpu, GpuOptions};
@@ -70,7 +70,11 @@ fn any_shape() {
 
 #[test]
 fn more_planes_than_lanes() {
-    on_every_device(|gpu| check(gpu, [2, 70, 4, 4], 3, 1));
+    on_every_device(|gpu| {
+        check(gpu, [2, 70, 4, 4], 3, 1);
+        check(gpu, [2, 70, 3, 2], 5, 1);
+        check(gpu, [1, 9, 7, 9], 5, 2);
+    });
 }
 
 /// TF "SAME" puts the odd pixel after: pads (0, 1) for 3x3 and (1, 2) for 5x5 on even sizes with stride 2.

@@ -4,15 +4,17 @@
 // grid     x: C N H W / WG elements (of Elem)
 // reads    branch and shortcut once, writes y once: bandwidth bound
 // backward d shortcut = dy; d branch: this kernel with SHORTCUT false, and dy for branch
-// knobs    WG; SCALED false: every scale is 1 and none is read
+// knobs    WG, PLANE; SCALED false: every scale is 1 and none is read
 //!use lib/index.wgsl
 
 alias Elem = vec4<f32>;
 const SHORTCUT: bool = true;
 const SCALED: bool = true;
 const WG: u32 = 64u;
+// elements of a plane; a constant, because a division by it is made for every element
+const PLANE: u32 = 384u;
 
-struct Params { n: u32, plane: u32, samples: u32 }
+struct Params { n: u32, samples: u32 }
 var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> branch: array<Elem>;
 @group(0) @binding(1) var<storage, read> shortcut: array<Elem>;
@@ -27,7 +29,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     }
     var sum = branch[i];
     if SCALED {
-        sum *= scale[i / p.plane % p.samples];
+        sum *= scale[i / PLANE % p.samples];
     }
     if SHORTCUT {
         sum += shortcut[i];

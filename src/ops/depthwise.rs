@@ -16,6 +16,8 @@ use bytemuck::{Pod, Zeroable};
 static PLAIN: Kernel = kernel!("depthwise.wgsl");
 static PLAIN_DX: Kernel = kernel!("depthwise_dx.wgsl");
 static PLAIN_DW: Kernel = kernel!("depthwise_dw.wgsl");
+static PLANE: Kernel = kernel!("depthwise_plane.wgsl");
+static PLANE_DW: Kernel = kernel!("depthwise_plane_dw.wgsl");
 static STRIP: Kernel = kernel!("depthwise_strip.wgsl");
 static STRIP_DX: Kernel = kernel!("depthwise_strip_dx.wgsl");
 static STRIP_DW: Kernel = kernel!("depthwise_strip_dw.wgsl");
@@ -119,6 +121,11 @@ impl Geometry {
         self.wo.is_multiple_of(4) && self.w == self.wo * self.stride && self.k >= self.stride
     }
 
+    /// Whether a whole plane fits the registers of a lane, each channel having its own.
+    fn small(&self) -> bool {
+        self.h * self.w <= 24 && self.x_channel == 1
+    }
+
     fn flops(&self, channels: usize) -> u64 {
         2 * (channels * self.planes * self.ho * self.wo * self.k * self.k) as u64
     }
@@ -162,6 +169,21 @@ impl Geometry {
         }
     }
 
+    /// The constants of the plane kernels.
+    fn plane_spec(&self, gpu: &Gpu) -> Vec<(&'static str, Value)> {
+        let mut spec = self.spec(gpu).to_vec();
+        let sizes = [
+            ("PAD_Y", self.pad_y),
+            ("PAD_X", self.pad_x),
+            ("H", self.h),
+            ("W", self.w),
+            ("HO", self.ho),
+            ("WO", self.wo),
+        ];
+        spec.extend(sizes.map(|(name, n)| (name, u(n).into())));
+        spec
+    }
+
     fn spec(&self, gpu: &Gpu) -> [(&'static str, Value); 3] {
         [("K", u(self.k).into()), ("STRIDE", u(self.stride).into()), ("WG", u(workgroup(gpu)).into())]
     }
@@ -175,6 +197,9 @@ impl Geometry {
                 spec.push(("PAD_X", u(self.pad_x).into()));
                 let grid = [groups(self.planes * self.wo / 4, workgroup(gpu)), u(n), 1];
                 gpu.run(&STRIP, &spec, &self.strip(self.pad_y), &[&x, &x, &w, &y], grid, self.flops(n));
+            } else if self.small() {
+                let grid = [groups(self.planes, workgroup(gpu)), u(n), 1];
+                gpu.run(&PLANE, &self.plane_spec(gpu), &u(self.planes), &[&x, &w, &y], grid, self.flops(n));
             } else {
                 let grid = [groups(self.planes * self.ho * self.wo, workgroup(gpu)), u(n), 1];
                 gpu.run(&PLAIN, &self.spec(gpu), &self.plain(), &[&x, &w, &y], grid, self.flops(n));
@@ -203,6 +228,11 @@ impl Geometry {
                 let grid = [groups(self.planes * self.wo / 2, workgroup(gpu)), u(n), 1];
                 let params = [u(self.planes), u(self.ho), u(self.wo)];
                 gpu.run(&STRIP_DX, &spec, &params, &[&dy, &dy, &w, &dx], grid, self.flops(n));
+            } else if self.small() {
+                let mut spec = self.plane_spec(gpu);
+                spec.push(("DX", true.into()));
+                let grid = [groups(self.planes, workgroup(gpu)), u(n), 1];
+                gpu.run(&PLANE, &spec, &u(self.planes), &[&dy, &w, &dx], grid, self.flops(n));
             } else {
                 let grid = [groups(self.planes * self.h * self.w, workgroup(gpu)), u(n), 1];
                 gpu.run(&PLAIN_DX, &self.spec(gpu), &self.plain(), &[&dy, &w, &dx], grid, self.flops(n));
@@ -213,9 +243,17 @@ impl Geometry {
     fn filter_gradient(&self, x: &Tensor, dy: &Tensor, dw: &Tensor) {
         let gpu = dy.gpu();
         let wg = workgroup(gpu);
-        let work = if self.strips() { self.planes * self.wo / 4 } else { self.planes * self.ho * self.wo };
-        // as many lanes a channel as keep a device busy, but enough work for each to be worth its K² sums
-        let per_channel = (65_536 / self.channels.max(1)).max(1).min(work.div_ceil(4)).div_ceil(wg);
+        let work = match () {
+            () if self.strips() => self.planes * self.wo / 4,
+            () if self.small() => self.planes,
+            () => self.planes * self.ho * self.wo,
+        };
+        // as many lanes as keep the device busy, but enough work for each to be worth its K² sums
+        let lanes = match gpu.caps().tier {
+            Tier::Portable => 65_536,
+            Tier::Cpu => 4_096,
+        };
+        let per_channel = (lanes / self.channels).clamp(1, work.div_ceil(4)).div_ceil(wg);
         for (c, n) in self.ranges(gpu) {
             let (x, dy) = (self.x_rows(x, c, n), dy.rows(c, n));
             let part = Tensor::empty(gpu, "depthwise dw parts", &[per_channel * wg, n * self.k * self.k]);
@@ -226,6 +264,9 @@ impl Geometry {
                 let s = self.strip(self.pad_y);
                 let params = [s.planes, s.h, s.w, s.ho, s.wo, s.pad_y, s.x_channel, u(n)];
                 gpu.run(&STRIP_DW, &spec, &params, &[&x, &x, &dy, &part], grid, self.flops(n));
+            } else if self.small() {
+                let params = [u(self.planes), u(n)];
+                gpu.run(&PLANE_DW, &self.plane_spec(gpu), &params, &[&x, &dy, &part], grid, self.flops(n));
             } else {
                 let s = self.plain();
                 let params = [s.planes, s.h, s.w, s.ho, s.wo, s.pad_y, s.pad_x, s.x_channel, u(n)];

@@ -41,13 +41,18 @@ fn add(branch: &Tensor, shortcut: Option<&Tensor>, scale: Option<&Tensor>, y: &T
     let [c, n, h, w] = branch.dims4();
     assert!(scale.is_none_or(|s| s.len() == n), "one scale a sample");
     let (width, elem) = elem(h * w);
-    let spec = [elem, ("SHORTCUT", shortcut.is_some().into()), ("SCALED", scale.is_some().into())];
+    let spec = [
+        elem,
+        ("PLANE", u(h * w / width).into()),
+        ("SHORTCUT", shortcut.is_some().into()),
+        ("SCALED", scale.is_some().into()),
+    ];
     for (start, rows) in split_rows(branch.gpu(), c, n * h * w) {
         let x = branch.rows(start, rows);
         // what a variant does not read is bound to the branch
         let r = shortcut.map_or(x.clone(), |t| t.rows(start, rows));
         let len = rows * n * h * w / width;
-        let params = [u(len), u(h * w / width), u(n)];
+        let params = [u(len), u(n)];
         let tensors = [&x, &r, scale.unwrap_or(&x), &y.rows(start, rows)];
         branch.gpu().run(&RESIDUAL, &spec, &params, &tensors, [groups(len, WG), 1, 1], 2 * (len * width) as u64);
     }

@@ -51,6 +51,7 @@ fn scale(x: &Tensor, g: &Tensor, y: &Tensor) {
         let tensors = [x, g, y].map(|t| t.rows(start, rows));
         let len = rows * n * h * w / width;
         let grid = [groups(len, WG), 1, 1];
-        x.gpu().run(&GATE, &[elem], &[u(len), u(h * w / width)], &tensors.each_ref(), grid, 4 * (len * width) as u64);
+        let spec = [elem, ("PLANE", u(h * w / width).into())];
+        x.gpu().run(&GATE, &spec, &u(len), &tensors.each_ref(), grid, 4 * (len * width) as u64);
     }
 }
