@@ -1,7 +1,7 @@
 //! unary.wgsl, unary_dx.wgsl, axpby.wgsl
 
 use crate::harness::{check_op, input, on_every_device};
-use cola::ops::elementwise::{Unary, add_scaled, unary};
+use cola::ops::elementwise::{Unary, add_scaled, scale, unary};
 
 #[test]
 fn functions_and_their_gradients() {
@@ -30,6 +30,16 @@ fn scaled_sums() {
             let reference =
                 |x: &[Vec<f64>], _: &[Vec<f64>]| x[0].iter().zip(&x[1]).map(|(a, b)| 0.5 * a - 1.5 * b).collect();
             check_op("add_scaled", gpu, &x, &[], &reference, &|cx, x, _| add_scaled(cx, 0.5, &x[0], -1.5, &x[1]), 1e-6);
+        }
+    });
+}
+
+#[test]
+fn multiples() {
+    on_every_device(|gpu| {
+        for n in [1, 8, 13, 1000] {
+            let reference = |x: &[Vec<f64>], _: &[Vec<f64>]| x[0].iter().map(|a| -2.5 * a).collect();
+            check_op("scale", gpu, &[input(1, &[n])], &[], &reference, &|cx, x, _| scale(cx, -2.5, &x[0]), 1e-6);
         }
     });
 }

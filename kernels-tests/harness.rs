@@ -175,7 +175,7 @@ pub fn check_op(name: &str, gpu: &Gpu, vars: &[Input], params: &[Input], referen
 
 /// Every coordinate where there are few, sixteen random directions where there are many.
 #[track_caller]
-fn check_gradient(name: &str, got: &[f32], earlier: f32, at: &[f64], loss: &dyn Fn(&[f64]) -> f64, tolerance: f64) {
+pub fn check_gradient(name: &str, got: &[f32], earlier: f32, at: &[f64], loss: &dyn Fn(&[f64]) -> f64, tolerance: f64) {
     const STEP: f64 = 1e-5;
     let along = |direction: &dyn Fn(usize) -> f64| {
         let moved = |sign: f64| at.iter().enumerate().map(|(i, v)| v + sign * STEP * direction(i)).collect::<Vec<_>>();

@@ -3,6 +3,9 @@
 mod batch_norm;
 mod depthwise;
 mod elementwise;
+mod features;
 mod harness;
 mod matmul;
+mod pool;
 mod se;
+mod softmax_xent;

@@ -17,7 +17,14 @@ macro_rules! library {
 }
 
 /// The snippets that `//!use` can paste.
-const LIBRARY: &[(&str, &str)] = library!["lib/index.wgsl", "lib/activation.wgsl", "lib/reduce.wgsl", "lib/strip.wgsl"];
+const LIBRARY: &[(&str, &str)] = library! {
+    "lib/activation.wgsl",
+    "lib/finite.wgsl",
+    "lib/index.wgsl",
+    "lib/reduce.wgsl",
+    "lib/reduce_columns.wgsl",
+    "lib/strip.wgsl",
+};
 
 /// How a binding may be used, as the shader declares it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -76,6 +76,18 @@ pub fn add_in_place(y: &Tensor, x: &Tensor) {
     axpby(1.0, x, 1.0, y);
 }
 
+/// a x. Backward: a dy. Keeps nothing.
+pub fn scale(cx: &Ctx, a: f32, x: &Var) -> Var {
+    let y = Tensor::empty(cx.gpu, "scale", x.value.shape());
+    axpby(a, &x.value, 0.0, &y);
+    let x = x.clone();
+    cx.record("scale", y, &[], move |dy, grads| {
+        let dx = Tensor::empty(dy.gpu(), "scale dx", dy.shape());
+        axpby(a, &dy, 0.0, &dx);
+        grads.add(&x, dx);
+    })
+}
+
 /// a x1 + b x2, of the same shape. Backward: a dy to the first, b dy to the second.
 #[track_caller]
 pub fn add_scaled(cx: &Ctx, a: f32, x1: &Var, b: f32, x2: &Var) -> Var {

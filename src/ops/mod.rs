@@ -3,11 +3,18 @@
 //! Shape mistakes panic at the caller's line. Device failures unwind to [`gpu::catch`](crate::gpu::catch).
 
 pub mod batch_norm;
+pub mod bias;
+pub mod columns;
 pub mod depthwise;
 pub mod elementwise;
+pub mod l2_normalise;
+pub mod layer_norm;
 pub mod matmul;
+pub mod pool;
+pub mod reduce;
 pub mod residual;
 pub mod se;
+pub mod softmax_xent;
 
 use crate::gpu::{Gpu, Value};
 

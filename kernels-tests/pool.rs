@@ -1,0 +1,47 @@
+//! pool.wgsl, pool_dx.wgsl
+
+use crate::harness::{check_op, input, on_every_device};
+use cola::ops::pool::{max_pool, mean_pool};
+use cola::tape::{Ctx, Tape, Var};
+use cola::tensor::Tensor;
+
+#[test]
+fn planes_and_their_gradients() {
+    on_every_device(|gpu| {
+        for shape in [[1, 1, 1, 1], [3, 2, 3, 2], [5, 13, 1, 7], [13, 5, 3, 2], [2, 33, 4, 5], [2, 2, 31, 17]] {
+            let plane = shape[2] * shape[3];
+            let x = [input(1, &shape)];
+            let max = |x: &[Vec<f64>], _: &[Vec<f64>]| {
+                x[0].chunks(plane).map(|p| p.iter().copied().fold(f64::MIN, f64::max)).collect()
+            };
+            check_op("max_pool", gpu, &x, &[], &max, &|cx, x, _| max_pool(cx, &x[0]), 1e-6);
+            let mean = |x: &[Vec<f64>], _: &[Vec<f64>]| {
+                x[0].chunks(plane).map(|p| p.iter().sum::<f64>() / plane as f64).collect()
+            };
+            check_op("mean_pool", gpu, &x, &[], &mean, &|cx, x, _| mean_pool(cx, &x[0]), 1e-6);
+        }
+    });
+}
+
+#[test]
+fn the_first_of_equal_elements_gets_the_gradient() {
+    on_every_device(|gpu| {
+        let tape = Tape::new();
+        let x = tape.leaf(Tensor::from_slice(gpu, &[1, 2, 2, 2], &[1.0f32, 3.0, 3.0, 2.0, -1.0, -1.0, -1.0, -1.0]));
+        let y = max_pool(&Ctx::training(gpu, &tape), &x);
+        let dx = tape.backward(&y, Tensor::from_slice(gpu, &[1, 2], &[5.0f32, 7.0]));
+        assert_eq!(dx[0].read::<f32>(), [0.0, 5.0, 0.0, 0.0, 7.0, 0.0, 0.0, 0.0]);
+    });
+}
+
+#[test]
+fn a_nan_is_not_lost() {
+    on_every_device(|gpu| {
+        for at in 0..3 {
+            let mut plane = [1.0f32, 2.0, 3.0];
+            plane[at] = f32::NAN;
+            let x = Var::constant(Tensor::from_slice(gpu, &[1, 1, 1, 3], &plane));
+            assert!(max_pool(&Ctx::inference(gpu), &x).value.read::<f32>()[0].is_nan(), "NaN at {at}");
+        }
+    });
+}

@@ -1,0 +1,67 @@
+//! Layer norm over the features of every column.
+
+use super::u;
+use crate::gpu::{Kernel, groups};
+use crate::kernel;
+use crate::tape::{Ctx, Param, Var};
+use crate::tensor::Tensor;
+use bytemuck::{Pod, Zeroable};
+
+static LAYER_NORM: Kernel = kernel!("layer_norm.wgsl");
+static LAYER_NORM_DX: Kernel = kernel!("layer_norm_dx.wgsl");
+static LAYER_NORM_DW: Kernel = kernel!("layer_norm_dw.wgsl");
+
+/// `COLUMNS` of the shaders.
+const COLUMNS: usize = 16;
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Forward {
+    features: u32,
+    columns: u32,
+    eps: f32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Shape {
+    features: u32,
+    columns: u32,
+}
+
+/// y[f][n] = gamma[f] (x[f][n] - mean[n]) / sqrt(var[n] + eps) + beta[f], with the mean and the (biased) variance of
+/// column n; x, y: [F][N], gamma, beta: [F].
+///
+/// Backward, with g = gamma dy and xh the normalised x: dx = (g - mean(g) - xh mean(g xh)) / sqrt(var + eps),
+/// dgamma += sum_n dy xh, dbeta += sum_n dy. Keeps x, mean and 1 / sqrt(var + eps).
+///
+/// # Panics
+/// When gamma or beta has not as many elements as x has rows.
+#[track_caller]
+pub fn layer_norm(cx: &Ctx, x: &Var, gamma: &Param, beta: &Param, eps: f32) -> Var {
+    let [features, columns] = x.value.dims2();
+    for p in [gamma, beta] {
+        assert_eq!(features, p.value.len(), "'{}' {:?} for {:?}", p.name, p.value.shape(), x.value.shape());
+    }
+    let y = Tensor::empty(cx.gpu, "layer_norm", &[features, columns]);
+    let stats = Tensor::empty(cx.gpu, "layer_norm mean and rstd", &[2, columns]);
+    let params = Forward { features: u(features), columns: u(columns), eps };
+    let bound = [&x.value, &gamma.value, &beta.value, &y, &stats];
+    let grid = [groups(columns, COLUMNS), 1, 1];
+    cx.gpu.run(&LAYER_NORM, &[], &params, &bound, grid, 8 * y.len() as u64);
+
+    let (x, gamma, beta) = (x.clone(), gamma.clone(), beta.clone());
+    let saved = [x.value.clone(), stats.clone()];
+    cx.record("layer_norm", y, &[&saved[0], &saved[1]], move |dy, grads| {
+        let gpu = dy.gpu();
+        let params = Shape { features: u(features), columns: u(columns) };
+        let bound = [&x.value, &dy, &stats, &gamma.grad, &beta.grad];
+        gpu.run(&LAYER_NORM_DW, &[], &params, &bound, [u(features), 1, 1], 5 * dy.len() as u64);
+        if x.needs_grad() {
+            let dx = Tensor::empty(gpu, "layer_norm dx", &[features, columns]);
+            let bound = [&x.value, &dy, &gamma.value, &stats, &dx];
+            gpu.run(&LAYER_NORM_DX, &[], &params, &bound, grid, 13 * dy.len() as u64);
+            grads.add(&x, dx);
+        }
+    })
+}
