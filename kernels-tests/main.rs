@@ -1,6 +1,8 @@
 //! Kernel tests: every shader against an f64 reference, forward and gradients, on every tier this adapter has.
 
+mod adam;
 mod batch_norm;
+mod cola;
 mod depthwise;
 mod elementwise;
 mod features;

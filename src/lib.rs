@@ -3,7 +3,9 @@
 pub mod audio;
 pub mod eval;
 pub mod gpu;
+pub mod nn;
 pub mod ops;
+pub mod optim;
 pub mod tape;
 pub mod tensor;
 pub mod train;

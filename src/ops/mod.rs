@@ -2,6 +2,7 @@
 //!
 //! Shape mistakes panic at the caller's line. Device failures unwind to [`gpu::catch`](crate::gpu::catch).
 
+pub mod adam;
 pub mod batch_norm;
 pub mod bias;
 pub mod columns;
