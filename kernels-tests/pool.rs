@@ -1,6 +1,7 @@
 //! pool.wgsl, pool_dx.wgsl
 
-use crate::harness::{check_op, input, on_every_device};
+use crate::harness::{check_op, data, input, on_every_device};
+use cola::gpu::{Gpu, GpuOptions};
 use cola::ops::pool::{max_pool, mean_pool};
 use cola::tape::{Ctx, Tape, Var};
 use cola::tensor::Tensor;
@@ -44,4 +45,23 @@ fn a_nan_is_not_lost() {
             assert!(max_pool(&Ctx::inference(gpu), &x).value.read::<f32>()[0].is_nan(), "NaN at {at}");
         }
     });
+}
+
+/// A tensor past the binding limit is cut by channels.
+#[test]
+fn large_tensors_are_cut_by_channels() {
+    let (shape, x) = ([200, 2, 4, 4], data(1, 200 * 32));
+    let run = |max_binding_bytes| {
+        let gpu = Gpu::open(&GpuOptions { max_binding_bytes, ..Default::default() }).expect("an adapter");
+        let pool = |op: fn(&Ctx, &Var) -> Var| {
+            let tape = Tape::new();
+            let leaf = tape.leaf(Tensor::from_slice(&gpu, &shape, &x));
+            let y = op(&Ctx::training(&gpu, &tape), &leaf);
+            let out = y.value.read::<f32>();
+            let dx = tape.backward(&y, Tensor::from_slice(&gpu, &[200, 2], &data(2, 400)));
+            (out, dx[0].read::<f32>())
+        };
+        (pool(max_pool), pool(mean_pool))
+    };
+    assert_eq!(run(None), run(Some(64 * 32 * 4)));
 }
