@@ -6,6 +6,7 @@ mod cola;
 mod depthwise;
 mod elementwise;
 mod features;
+mod fft;
 mod harness;
 mod matmul;
 mod pool;

@@ -19,6 +19,7 @@ macro_rules! library {
 /// The snippets that `//!use` can paste.
 const LIBRARY: &[(&str, &str)] = library! {
     "lib/activation.wgsl",
+    "lib/fft.wgsl",
     "lib/finite.wgsl",
     "lib/index.wgsl",
     "lib/reduce.wgsl",

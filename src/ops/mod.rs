@@ -8,6 +8,7 @@ pub mod bias;
 pub mod columns;
 pub mod depthwise;
 pub mod elementwise;
+pub mod fft;
 pub mod l2_normalise;
 pub mod layer_norm;
 pub mod matmul;
