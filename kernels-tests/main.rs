@@ -12,3 +12,4 @@ mod matmul;
 mod pool;
 mod se;
 mod softmax_xent;
+mod standardise;

@@ -17,6 +17,7 @@ pub mod reduce;
 pub mod residual;
 pub mod se;
 pub mod softmax_xent;
+pub mod standardise;
 
 use crate::gpu::{Gpu, Value};
 
