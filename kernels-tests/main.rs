@@ -8,6 +8,7 @@ mod elementwise;
 mod features;
 mod fft;
 mod harness;
+mod log_mel;
 mod matmul;
 mod pool;
 mod se;

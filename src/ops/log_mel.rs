@@ -1,0 +1,156 @@
+//! The front end: samples to log-mel spectrogram in one kernel.
+
+use super::fft::Plan;
+use super::mel::LogMelConfig;
+use super::{split_rows, u};
+use crate::audio::SEGMENT_SAMPLES;
+use crate::gpu::{Gpu, Kernel, groups};
+use crate::kernel;
+use crate::tensor::Tensor;
+use bytemuck::{Pod, Zeroable};
+use std::time::Instant;
+
+static LOG_MEL: Kernel = kernel!("log_mel.wgsl");
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Params {
+    samples: u32,
+    frames: u32,
+    rows: u32,
+    floor: f32,
+    ceil: f32,
+}
+
+/// A log-mel front end with its tables on the device.
+pub struct LogMel {
+    config: LogMelConfig,
+    plan: Plan,
+    window: Tensor,
+    twiddles: Tensor,
+    /// First bin and first weight of each band, and one entry more for the end of the last.
+    bands: Tensor,
+    weights: Tensor,
+    /// Multiplications and additions a frame.
+    flops: u64,
+}
+
+impl LogMel {
+    /// Computes the tables and uploads them.
+    ///
+    /// # Panics
+    /// On a configuration that means nothing (an FFT shorter than a frame, edges beyond half the sample rate, ...).
+    #[track_caller]
+    pub fn new(gpu: &Gpu, config: LogMelConfig) -> LogMel {
+        config.check();
+        let plan = Plan::new(config.fft / 2);
+        let window: Vec<f32> = config.window().into_iter().map(|w| w as f32).collect();
+        let (mut bands, mut weights) = (Vec::new(), Vec::new());
+        for band in config.mel_bands() {
+            bands.push([u(band.first_bin), u(weights.len())]);
+            weights.extend(band.weights.iter().map(|&w| w as f32));
+        }
+        bands.push([0, u(weights.len())]);
+        let flops = 5 * plan.points * config.fft.ilog2() as usize + 15 * plan.points + 2 * weights.len();
+        LogMel {
+            config,
+            plan,
+            window: Tensor::from_slice(gpu, &[window.len()], &window),
+            twiddles: plan.twiddles(gpu),
+            bands: Tensor::from_slice(gpu, &[bands.len(), 2], bytemuck::cast_slice::<_, u32>(&bands)),
+            weights: Tensor::from_slice(gpu, &[weights.len()], &weights),
+            flops: flops as u64,
+        }
+    }
+
+    /// What it was made with.
+    pub fn config(&self) -> &LogMelConfig {
+        &self.config
+    }
+
+    /// Samples `[N, samples]` to log-mel `[1, N, frames, bands]`: a feature map of one channel, height = time,
+    /// width = mel. Signals shorter than a frame give none.
+    ///
+    /// # Panics
+    /// When `samples` is not a matrix, or 64 signals pass the adapter's largest binding ([`log_mel_of`] cuts long ones).
+    #[track_caller]
+    pub fn log_mel(&self, samples: &Tensor) -> Tensor {
+        let [n, len] = samples.dims2();
+        let (frames, bands) = (self.config.frames(len), self.config.bands);
+        let y = Tensor::empty(samples.gpu(), "log-mel", &[1, n, frames, bands]);
+        let rows_of_y = y.reshape(&[n, frames * bands]);
+        for (first, count) in split_rows(samples.gpu(), n, len.max(frames * bands)) {
+            self.run(&samples.rows(first, count), &rows_of_y.rows(first, count));
+        }
+        y
+    }
+
+    fn run(&self, samples: &Tensor, y: &Tensor) {
+        let [n, len] = samples.dims2();
+        let frames = self.config.frames(len);
+        let rows = n * frames;
+        let params = Params {
+            samples: u(len),
+            frames: u(frames),
+            rows: u(rows),
+            floor: self.config.floor,
+            ceil: self.config.ceil,
+        };
+        let [points, in_group, lanes] = self.plan.spec();
+        let spec = [
+            points,
+            in_group,
+            lanes,
+            ("FRAME_LEN", u(self.config.frame_len).into()),
+            ("HOP", u(self.config.hop).into()),
+            ("BANDS", u(self.config.bands).into()),
+        ];
+        let tensors = [samples, &self.window, &self.twiddles, &self.bands, &self.weights, y];
+        let grid = [groups(rows, self.plan.rows), 1, 1];
+        samples.gpu().run(&LOG_MEL, &spec, &params, &tensors, grid, self.flops * rows as u64);
+    }
+}
+
+/// Samples that [`log_mel_of`] uploads at a time: 64 MiB, half the smallest limit on a binding that adapters have.
+const PIECE_SAMPLES: usize = 1 << 24;
+
+/// COLA's log-mel of a signal of any length, at 16 kHz: values `[frames][bands]`, frames, bands.
+pub fn log_mel_of(gpu: &Gpu, samples: &[f32]) -> (Vec<f32>, usize, usize) {
+    let front_end = LogMel::new(gpu, LogMelConfig::default());
+    let values = front_end.log_mel_in_pieces(gpu, samples, PIECE_SAMPLES);
+    let config = front_end.config();
+    (values, config.frames(samples.len()), config.bands)
+}
+
+impl LogMel {
+    /// The log-mel of one long signal, with at most `piece_samples` samples (at least a frame) on the device at a time.
+    pub fn log_mel_in_pieces(&self, gpu: &Gpu, samples: &[f32], piece_samples: usize) -> Vec<f32> {
+        let (frames, hop) = (self.config.frames(samples.len()), self.config.hop);
+        let piece_frames = self.config.frames(piece_samples).max(1);
+        let mut values = Vec::with_capacity(frames * self.config.bands);
+        for first in (0..frames).step_by(piece_frames) {
+            let last = (first + piece_frames).min(frames) - 1;
+            let piece = &samples[first * hop..last * hop + self.config.frame_len];
+            let tensor = Tensor::from_slice(gpu, &[1, piece.len()], piece);
+            values.extend(self.log_mel(&tensor).read::<f32>());
+        }
+        values
+    }
+}
+
+/// Hours of audio a second through COLA's front end, on `segments` segments at a time that are already on the device:
+/// the best of `passes`.
+pub fn hours_per_second(gpu: &Gpu, segments: usize, passes: usize) -> f64 {
+    let front_end = LogMel::new(gpu, LogMelConfig::default());
+    let samples = Tensor::zeros(gpu, "bench input", &[segments, SEGMENT_SAMPLES]);
+    let seconds_of_pass = || {
+        let start = Instant::now();
+        front_end.log_mel(&samples);
+        gpu.wait();
+        start.elapsed().as_secs_f64()
+    };
+    seconds_of_pass(); // compiles the kernel
+    let best_s = (0..passes.max(1)).map(|_| seconds_of_pass()).fold(f64::INFINITY, f64::min);
+    let audio_s = (segments * SEGMENT_SAMPLES) as f64 / f64::from(front_end.config.sample_rate_hz);
+    audio_s / 3600.0 / best_s
+}
