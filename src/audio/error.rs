@@ -10,6 +10,9 @@ pub enum AudioError {
     #[error("{}: cannot read it ({detail}); check that the path exists and is readable", path.display())]
     Io { path: PathBuf, detail: String },
 
+    #[error("{}: cannot write it ({detail}); check free space and permissions", path.display())]
+    Write { path: PathBuf, detail: String },
+
     #[error("{}: the file is empty (0 bytes); delete it or copy it again", path.display())]
     Empty { path: PathBuf },
 

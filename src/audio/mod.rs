@@ -2,7 +2,8 @@
 //!
 //! Read in this order: [`decode`] (any file as 16 kHz mono, with [`resample`]), [`crop`] (segments and levels),
 //! [`dataset`] (folders, lists, manifests, labelled tasks), [`loader`] (pairs for pre-training, decoded by workers in
-//! an order that only the seed decides), [`eval_loader`] (every segment of every clip, for testing).
+//! an order that only the seed decides), [`eval_loader`] (every segment of every clip, for testing), [`synth`]
+//! (sounds to try everything with).
 
 pub mod cache;
 pub mod crop;
@@ -12,6 +13,7 @@ mod error;
 pub mod eval_loader;
 pub mod loader;
 mod manifest;
+mod ogg_tail;
 mod ordered;
 mod packets;
 mod pair;
@@ -19,6 +21,7 @@ mod plan;
 mod random;
 pub mod resample;
 mod sniff;
+pub mod synth;
 #[cfg(test)]
 mod tests;
 mod wav;

@@ -20,6 +20,7 @@ use symphonia::core::packet::Packet;
 use symphonia::core::units::{Duration, Timestamp};
 
 use super::error::{AudioError, Result};
+use super::ogg_tail::read_tail;
 use super::sniff::Container;
 
 /// An Ogg page that ends the stream cannot be placed in time on its own, so seeks stay this far from the end.
@@ -74,14 +75,18 @@ impl PacketSource {
         }
         let decoder =
             codecs().make_audio_decoder(&params, &AudioDecoderOptions::default()).map_err(|e| refuse(path, e, 0.0))?;
-        let believed = !matches!(container, Container::Mp3 { counted: false });
-        let frames = track
-            .num_frames
-            .filter(|_| believed)
-            .map(|n| if container == Container::Ogg { n.saturating_sub(origin as u64) } else { n });
-        if container == Container::Ogg && frames.is_none() {
-            return Err(AudioError::NoEndMarker { path: path.to_path_buf() });
-        }
+        let frames = match container {
+            Container::Mp3 { counted: false } => None,
+            Container::Ogg => {
+                let tail = read_tail(path)?;
+                if !format.tracks().iter().any(|t| t.id == tail.serial) {
+                    return Err(refuse(path, Error::ResetRequired, 0.0));
+                }
+                let end = track.num_frames.unwrap_or(tail.granule as u64);
+                Some(end.saturating_sub(origin as u64))
+            }
+            _ => track.num_frames,
+        };
         Ok(PacketSource {
             path: path.to_path_buf(),
             container,

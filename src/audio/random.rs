@@ -14,6 +14,8 @@ pub(super) enum Purpose {
     Pair = 3,
     /// Stand-ins for unusable clips; `a` = step.
     StandIn = 4,
+    /// A generated clip; `a` = family, `b` = number.
+    Synth = 5,
 }
 
 /// The ChaCha stream keyed by the user's seed, its purpose and up to two numbers.

@@ -46,13 +46,16 @@ const REFUSED: &[(&[u8], usize, &str)] = &[
 /// Reads the first bytes of `path` and says which decoder it needs.
 pub(super) fn sniff(path: &Path) -> Result<Container> {
     let mut file = File::open(path).map_err(|e| AudioError::io(path, &e))?;
-    let head = read_head(&mut file, 0, path)?;
+    let mut head = read_head(&mut file, 0, path)?;
     if head.is_empty() {
         return Err(AudioError::Empty { path: path.to_path_buf() });
     }
-    // An ID3v2 tag may stand before MP3 and FLAC alike: look behind it.
-    let start = id3v2_len(&head);
-    let head = if start > 0 { read_head(&mut file, start, path)? } else { head };
+    // ID3v2 tags may stand before MP3 and FLAC alike, several of them and padded: look behind them.
+    let mut start = 0;
+    while let Some(end) = id3v2_end(&head) {
+        start += end;
+        head = read_head(&mut file, start, path)?;
+    }
     container_of(&head).ok_or_else(|| AudioError::NotAudio { path: path.to_path_buf(), looks_like: describe(&head) })
 }
 
@@ -64,13 +67,12 @@ fn read_head(file: &mut File, at: u64, path: &Path) -> Result<Vec<u8>> {
     Ok(head)
 }
 
-/// Bytes taken by an ID3v2 tag at the start of `head`, 0 without one (lengths are 4 times 7 bits).
-fn id3v2_len(head: &[u8]) -> u64 {
-    if head.len() < 10 || &head[..3] != b"ID3" {
-        return 0;
-    }
-    let size = head[6..10].iter().fold(0u64, |n, b| (n << 7) | u64::from(b & 0x7F));
-    10 + size
+/// Where an ID3v2 tag that follows nothing but zero bytes ends (lengths are 4 times 7 bits).
+fn id3v2_end(head: &[u8]) -> Option<u64> {
+    let at = head.iter().position(|&b| b != 0)?;
+    let tag = head.get(at..at + 10).filter(|t| &t[..3] == b"ID3")?;
+    let size = tag[6..].iter().fold(0u64, |n, b| (n << 7) | u64::from(b & 0x7F));
+    Some(at as u64 + 10 + size)
 }
 
 fn container_of(head: &[u8]) -> Option<Container> {
@@ -110,6 +112,9 @@ fn describe(head: &[u8]) -> String {
         return (*name).to_string();
     }
     let first = &head[..head.len().min(512)];
+    if first.is_empty() {
+        return "tags without audio".to_string();
+    }
     if first.iter().all(|&b| b == 0) {
         return "a file of zero bytes".to_string();
     }

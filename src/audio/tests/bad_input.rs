@@ -68,6 +68,41 @@ fn truncated_files() {
 }
 
 #[test]
+fn an_ogg_without_the_end_flag_is_no_cut_file() {
+    let mut bytes = std::fs::read(fixture("long.ogg")).unwrap();
+    let last = bytes.windows(4).rposition(|w| w == b"OggS").unwrap();
+    bytes[last + 5] &= !4;
+    let len = bytes.len();
+    // The page's checksum, over the page with the checksum field at zero.
+    bytes[last + 22..last + 26].fill(0);
+    let crc = bytes[last..len].iter().fold(0u32, |crc, &b| {
+        (0..8).fold(crc ^ (u32::from(b) << 24), |c, _| if c >> 31 == 1 { (c << 1) ^ 0x04C1_1DB7 } else { c << 1 })
+    });
+    bytes[last + 22..last + 26].copy_from_slice(&crc.to_le_bytes());
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.ogg");
+    std::fs::write(&path, &bytes).unwrap();
+    assert_eq!(probe_file(&path).unwrap(), probe_file(&fixture("long.ogg")).unwrap());
+    assert_eq!(decode_file(&path).unwrap(), decode_file(&fixture("long.ogg")).unwrap());
+    assert!(decode_range(&path, 150_000, 20_000).is_ok());
+}
+
+#[test]
+fn chained_streams_are_found_when_probing() {
+    let mut bytes = std::fs::read(fixture("chirp.ogg")).unwrap();
+    let mut second = std::fs::read(fixture("chirp.opus")).unwrap();
+    let pages: Vec<usize> = (0..second.len() - 4).filter(|&i| &second[i..i + 4] == b"OggS").collect();
+    for page in pages {
+        second[page + 14] = 99; // Its serial number.
+    }
+    bytes.extend(second);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.ogg");
+    std::fs::write(&path, &bytes).unwrap();
+    assert!(matches!(probe_file(&path), Err(AudioError::Unsupported { .. })));
+}
+
+#[test]
 fn probing_finds_a_cut_before_training_does() {
     let dir = tempfile::tempdir().unwrap();
     for name in ["long.mp3", "long.ogg", "long.opus"] {

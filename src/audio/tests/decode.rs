@@ -201,6 +201,20 @@ fn a_wav_written_to_a_pipe_has_no_length_and_is_read_to_its_end() {
 }
 
 #[test]
+fn tags_in_front_do_not_matter() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.mp3");
+    // Two ID3v2 tags of 5,000 and 200 bytes, padding between and behind them.
+    let mut bytes = b"ID3\x03\0\0\0\0\x27\x08".to_vec();
+    bytes.resize(10 + 5000 + 30, 0);
+    bytes.extend(b"ID3\x04\0\0\0\0\x01\x48");
+    bytes.resize(bytes.len() + 200, 0);
+    bytes.extend(std::fs::read(fixture("chirp_no_header.mp3")).unwrap());
+    std::fs::write(&path, bytes).unwrap();
+    assert_eq!(decode_file(&path).unwrap(), decode_file(&fixture("chirp_no_header.mp3")).unwrap());
+}
+
+#[test]
 fn a_wrong_extension_does_not_matter() {
     let dir = tempfile::tempdir().unwrap();
     for (from, to) in [("chirp.flac", "a.wav"), ("chirp.ogg", "b.mp3"), ("chirp.mp3", "c.ogg")] {
