@@ -1,0 +1,26 @@
+# Two commands: `make demo` trains on real recordings and writes a report, `make test` checks everything.
+# Both do all the set-up that is missing; AUDIO=DIR makes the demo use your own folder.
+
+AUDIO ?=
+DEMO  ?= demo
+COLA   = target/release/cola
+
+.PHONY: demo test setup build clean
+
+demo: build
+	@examples/demo.sh "$(COLA)" "$(DEMO)" "$(AUDIO)"
+
+test: setup
+	cargo fmt --check
+	cargo clippy --release --all-targets -- -D warnings
+	cargo test --release
+
+build: setup
+	cargo build --release
+
+# A compiler and cmake build the Opus decoder; a Vulkan driver is installed only where none is found.
+setup:
+	@examples/setup.sh
+
+clean:
+	rm -rf target "$(DEMO)"
