@@ -1,4 +1,5 @@
-//! bias.wgsl, columns.wgsl, layer_norm*.wgsl, l2_normalise*.wgsl: what works on matrices of a sample a column
+//! bias.wgsl, columns.wgsl, layer_norm.wgsl, layer_norm_dx.wgsl, layer_norm_dw.wgsl, l2_normalise.wgsl,
+//! l2_normalise_dx.wgsl: what works on matrices of a sample a column
 
 use crate::harness::{check_op, input, on_every_device};
 use cola::ops::bias::bias;

@@ -3,6 +3,7 @@
 mod adam;
 mod batch_norm;
 mod cola;
+mod coverage;
 mod depthwise;
 mod elementwise;
 mod features;
