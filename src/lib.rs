@@ -2,10 +2,12 @@
 
 pub mod audio;
 pub mod eval;
+pub mod frontend;
 pub mod gpu;
 pub mod nn;
 pub mod ops;
 pub mod optim;
+pub mod selftest;
 pub mod tape;
 pub mod tensor;
 pub mod train;

@@ -1,6 +1,7 @@
 //! Training: what is recorded of a run, and how its files stay whole.
 
 pub mod atomic;
+pub mod bytes;
 pub mod metrics;
 pub mod progress;
 pub mod tensorboard;

@@ -1,0 +1,30 @@
+//! The options that choose a device, the same for every sub-command.
+
+use cola::gpu::{AdapterChoice, Gpu, GpuError, GpuOptions, Tier};
+use cola::train::bytes::Bytes;
+
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct DeviceArgs {
+    /// Adapter, by its number in `cola doctor` or a part of its name [default: a GPU before a CPU]
+    #[arg(long, value_name = "N|NAME")]
+    pub adapter: Option<AdapterChoice>,
+
+    /// Kernels to use instead of those that suit the adapter: portable or cpu
+    #[arg(long)]
+    pub tier: Option<Tier>,
+
+    /// Most device memory to hold, for example 6GB
+    #[arg(long, value_name = "SIZE")]
+    pub memory_budget: Option<Bytes>,
+}
+
+impl DeviceArgs {
+    pub fn open(&self) -> Result<Gpu, GpuError> {
+        Gpu::open(&GpuOptions {
+            adapter: self.adapter.clone().unwrap_or_default(),
+            tier: self.tier,
+            memory_limit_bytes: self.memory_budget.map(|bytes| bytes.0),
+            ..GpuOptions::default()
+        })
+    }
+}

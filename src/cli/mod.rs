@@ -1,0 +1,69 @@
+//! The command line: one file a sub-command.
+//!
+//! Results go to standard output, everything else to standard error. An error is one line and exit code 1.
+
+mod device;
+mod doctor;
+mod mel;
+mod synth;
+
+use clap::{ArgAction, Parser, Subcommand};
+use std::process::ExitCode;
+
+const EXAMPLES: &str = "\
+Examples:
+  cola doctor                                   what this machine can do
+  cola pretrain recordings/ --out run           learn from a folder of audio
+  cola probe run labelled/                      how good it is on labelled clips
+  cola embed run recordings/ --out vectors.npy  a vector for every file
+  cola report run                               everything on one page";
+
+/// Contrastive audio pre-training (COLA) on any GPU, or without one.
+#[derive(Parser)]
+#[command(version, after_help = EXAMPLES, arg_required_else_help = true, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    /// More detail on standard error; twice for the driver's words too
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    verbose: u8,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Doctor(doctor::Args),
+    Mel(mel::Args),
+    Synth(synth::Args),
+}
+
+/// Parses the command line and runs it.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log_to_stderr(cli.verbose);
+    // A failure of the device unwinds out of the op that met it and becomes an error here.
+    let result = cola::gpu::catch(|| match cli.command {
+        Command::Doctor(args) => args.run(),
+        Command::Mel(args) => args.run(),
+        Command::Synth(args) => args.run(),
+    });
+    match result.map_err(anyhow::Error::from).and_then(|result| result) {
+        Ok(code) => code,
+        Err(error) => {
+            // Drivers answer in several lines; whoever reads a log wants one.
+            let text = format!("{error:#}");
+            eprintln!("error: {}", text.split_whitespace().collect::<Vec<_>>().join(" "));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn log_to_stderr(verbose: u8) {
+    let level = match verbose {
+        0 => "error",
+        1 => "cola=debug,error",
+        _ => "debug",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| level.into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
