@@ -2,6 +2,7 @@
 
 mod adam;
 mod batch_norm;
+mod cases;
 mod cola;
 mod coverage;
 mod depthwise;

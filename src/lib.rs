@@ -1,6 +1,7 @@
 //! cola-wgpu: contrastive audio pre-training on any GPU, from scratch.
 
 pub mod audio;
+pub mod bench;
 pub mod eval;
 pub mod frontend;
 pub mod gpu;

@@ -1,0 +1,4 @@
+//! Benchmarks. Each prints what it measured and where; none is a timed test.
+
+pub mod cases;
+pub mod kernels;
