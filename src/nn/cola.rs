@@ -52,7 +52,7 @@ pub struct ProjectionHead {
 }
 
 impl ProjectionHead {
-    /// z [embedding][N] of features h [features][N].
+    /// z `[embedding][N]` of features h `[features][N]`.
     #[track_caller]
     pub fn forward(&self, cx: &Ctx, h: &Var) -> Var {
         let z = bias(cx, &linear(cx, &self.weight, h), &self.bias);
@@ -110,7 +110,7 @@ impl ColaHead {
         ColaHead { projection: ProjectionHead { weight, bias, norm }, compare }
     }
 
-    /// Logits [B][B], anchors by positives, of features h [features][2B]: B anchors, then their positives.
+    /// Logits `[B][B]`, anchors by positives, of features h `[features][2B]`: B anchors, then their positives.
     ///
     /// # Panics
     /// When the number of columns is odd.

@@ -190,7 +190,7 @@ impl ParamStore {
         &self.grads
     }
 
-    /// What an Adam step works on, given the sum of the squares of [`grads`](ParamStore::grads), [1].
+    /// What an Adam step works on, given the sum of the squares of [`grads`](ParamStore::grads), `[1]`.
     pub fn adam_slabs<'a>(&'a self, grad_squares: &'a Tensor) -> AdamSlabs<'a> {
         AdamSlabs {
             values: &self.values,

@@ -25,7 +25,7 @@ pub struct AdamSlabs<'a> {
     pub second_moments: &'a Tensor,
     /// 1 where weight decay applies and 0 elsewhere, one number for every [`DECAY_BLOCK`] elements.
     pub decay_mask: &'a Tensor,
-    /// Sum of the squares of all gradients, [1].
+    /// Sum of the squares of all gradients, `[1]`.
     pub grad_squares: &'a Tensor,
 }
 

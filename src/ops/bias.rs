@@ -18,7 +18,7 @@ struct Lengths {
     columns: u32,
 }
 
-/// y[f][n] = x[f][n] + b[f]; x, y: [F][N], b: [F].
+/// `y[f][n] = x[f][n] + b[f]`; x, y: `[F][N]`, b: `[F]`.
 ///
 /// Backward: dx = dy, db += sum_n dy. Keeps nothing.
 ///

@@ -21,14 +21,14 @@ struct Shift {
     shift: i32,
 }
 
-/// y[r][c] = x[r][c + shift] where that column exists, else 0.
+/// `y[r][c] = x[r][c + shift]` where that column exists, else 0.
 fn shifted(gpu: &Gpu, x: &Tensor, y: &Tensor, shift: i32) {
     let ([rows, columns_from], [_, columns_to]) = (x.dims2(), y.dims2());
     let params = Shift { rows: u(rows), columns_from: u(columns_from), columns_to: u(columns_to), shift };
     gpu.run(&COLUMNS, &[], &params, &[x, y], [groups(y.len(), WG), 1, 1], 0);
 }
 
-/// Columns `range` of x [R][N], as [R][count].
+/// Columns `range` of x `[R][N]`, as `[R][count]`.
 ///
 /// Backward: dx is dy in that range and 0 elsewhere. Keeps nothing.
 ///

@@ -21,7 +21,7 @@ struct Shape {
     eps: f32,
 }
 
-/// y[f][n] = x[f][n] / sqrt(max(sum_f x[f][n]², eps)); x, y: [F][N]. As `tf.math.l2_normalize`.
+/// `y[f][n] = x[f][n] / sqrt(max(sum_f x[f][n]², eps))` as `tf.math.l2_normalize` has it; x, y: `[F][N]`.
 ///
 /// Backward: dx = (dy - y sum_f(y dy)) / sqrt(sum_f x²), and dy / sqrt(eps) where eps was larger. Keeps y and the sums.
 #[track_caller]

@@ -29,8 +29,8 @@ struct Shape {
     columns: u32,
 }
 
-/// y[f][n] = gamma[f] (x[f][n] - mean[n]) / sqrt(var[n] + eps) + beta[f], with the mean and the (biased) variance of
-/// column n; x, y: [F][N], gamma, beta: [F].
+/// `y[f][n] = gamma[f] (x[f][n] - mean[n]) / sqrt(var[n] + eps) + beta[f]`, with the mean and the (biased) variance
+/// of column n; x, y: `[F][N]`, gamma, beta: `[F]`.
 ///
 /// Backward, with g = gamma dy and xh the normalised x: dx = (g - mean(g) - xh mean(g xh)) / sqrt(var + eps),
 /// dgamma += sum_n dy xh, dbeta += sum_n dy. Keeps x, mean and 1 / sqrt(var + eps).

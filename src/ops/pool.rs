@@ -19,7 +19,7 @@ struct Planes {
     size: u32,
 }
 
-/// y[c][n] = the largest of the plane x[c][n]; x: [C][N][H][W], y: [C][N].
+/// `y[c][n]` is the largest of the plane `x[c][n]`; x: `[C][N][H][W]`, y: `[C][N]`.
 ///
 /// Backward: the gradient goes to the largest element, the first of them where several are equal. Keeps its position.
 #[track_caller]
@@ -27,7 +27,7 @@ pub fn max_pool(cx: &Ctx, x: &Var) -> Var {
     pool(cx, x, true)
 }
 
-/// y[c][n] = the mean of the plane x[c][n]; x: [C][N][H][W], y: [C][N].
+/// `y[c][n]` is the mean of the plane `x[c][n]`; x: `[C][N][H][W]`, y: `[C][N]`.
 ///
 /// Backward: every element gets dy / (H W). Keeps nothing.
 #[track_caller]

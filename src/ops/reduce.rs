@@ -21,7 +21,7 @@ struct Rows {
     b: f32,
 }
 
-/// y[r] = a sum_n x[r][n] + b y[r], in place, for x [R][N] and y [R]; with b = 0 the old y is not read.
+/// `y[r] = a sum_n x[r][n] + b y[r]`, in place, for x `[R][N]` and y `[R]`; with b = 0 the old y is not read.
 ///
 /// # Panics
 /// When y has not as many elements as x has rows.
@@ -33,7 +33,7 @@ pub fn row_sum(a: f32, x: &Tensor, b: f32, y: &Tensor) {
     x.gpu().run(&ROW_SUM, &[], &params, &[x, y], [u(rows), 1, 1], x.len() as u64);
 }
 
-/// Sum of the squares of all elements, [1], in two stages.
+/// Sum of the squares of all elements, `[1]`, in two stages.
 ///
 /// # Panics
 /// When the number of elements is not a multiple of 4.

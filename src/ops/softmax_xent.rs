@@ -15,19 +15,19 @@ const WG: usize = 64;
 /// Where a sample's logits stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Samples {
-    /// In a row: logits are [samples][classes], as a similarity matrix has them.
+    /// In a row: logits are `[samples][classes]`, as a similarity matrix has them.
     Rows,
-    /// In a column: logits are [classes][samples], as a linear layer gives them.
+    /// In a column: logits are `[classes][samples]`, as a linear layer gives them.
     Columns,
 }
 
 /// What [`softmax_xent`] returns. All of it stays on the device until somebody reads it.
 pub struct SoftmaxXent {
-    /// Mean over the samples, [1], in nats.
+    /// Mean over the samples, `[1]`, in nats.
     pub loss: Var,
-    /// Loss of every sample, [samples], in nats.
+    /// Loss of every sample, `[samples]`, in nats.
     pub losses: Tensor,
-    /// How many samples have their largest logit at the target, [1], an `f32`. Among equal logits the first counts.
+    /// How many samples have their largest logit at the target, `[1]`, an `f32`. Among equal logits the first counts.
     pub correct: Tensor,
 }
 
@@ -38,11 +38,11 @@ struct Shape {
     classes: u32,
 }
 
-/// loss = mean over samples of (ln sum_c exp(x[c]) - x[target]), the row's maximum subtracted first.
+/// `loss = mean over samples of (ln sum_c exp(x[c]) - x[target])`, the largest logit subtracted first.
 ///
 /// `targets` holds a `u32` class below the number of classes for every sample; a larger one is not noticed.
 ///
-/// Backward: dx[c] = dloss / samples (softmax(x)[c] - [c = target]). Keeps the logits and a number a sample.
+/// Backward: `dx[c] = dloss / samples (softmax(x)[c] - [c = target])`. Keeps the logits and a number a sample.
 ///
 /// # Panics
 /// When there are not as many targets as samples, or no sample or class.

@@ -97,7 +97,7 @@ impl Adam {
 
     /// One step on the gradients in the store, which stay as they are.
     ///
-    /// Returns the square of the gradient's global norm before clipping, [1], to be read late. A step whose square is
+    /// Returns the square of the gradient's global norm before clipping, `[1]`, to be read late. A step whose square is
     /// not finite (a NaN, an infinity, a norm above 1.8e19) changes no value and no moment: what a checkpoint would
     /// save stays good until the host has noticed.
     pub fn step(&mut self, params: &ParamStore, lr: f64) -> Tensor {
