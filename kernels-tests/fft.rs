@@ -1,7 +1,7 @@
 //! fft.wgsl
 
 use crate::harness::{assert_close, data, f64s, on_every_device};
-use cola::gpu::{Gpu, adapter_list};
+use cola::gpu::{Gpu, GpuOptions, adapter_list};
 use cola::ops::fft::Fft;
 use cola::tensor::Tensor;
 use rustfft::FftPlanner;
@@ -86,6 +86,18 @@ fn the_inverse_of_any_half_spectrum() {
             assert_close(&format!("half spectrum {n}"), &Fft::real(gpu, n).inverse(&tensor).read(), &want, TOLERANCE);
         }
     });
+}
+
+#[test]
+fn tensors_past_the_binding_limit_are_cut() {
+    let x = data(3, 130 * 64);
+    let run = |max_binding_bytes| {
+        let gpu = Gpu::open(&GpuOptions { max_binding_bytes, ..Default::default() }).expect("an adapter");
+        let fft = Fft::real(&gpu, 64);
+        let spectrum = fft.forward(&Tensor::from_slice(&gpu, &[130, 64], &x));
+        (spectrum.read::<f32>(), fft.inverse(&spectrum).read::<f32>())
+    };
+    assert_eq!(run(None), run(Some(64 * 130 * 4)));
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn result(row_start: u32, k: u32) -> vec2<f32> {
         return vec2(value.x, -value.y) / f32(POINTS);
     }
     if REAL {
-        return split_real(value, points[row_start + (POINTS - k) % POINTS], k);
+        return split_real(value, points[row_start + (POINTS - k) % POINTS], k).bin;
     }
     return value;
 }
@@ -60,17 +60,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let local_row = lane / LANES;
     let row = flat_group(group, groups) * ROWS + local_row;
     let row_start = local_row * POINTS;
-    for (var k = lane % LANES; k < POINTS; k += LANES) {
-        // rows past the end take part in the barriers, on zeros
-        var value = vec2(0.0);
-        if row < p.rows {
-            value = load(row, k);
-        }
-        points[row_start + k] = value;
-    }
-    fft_forward(lane);
+    let first = lane % LANES;
+    // rows past the end take part in the barriers
+    var z: Eight;
     if row < p.rows {
-        for (var k = lane % LANES; k < ROW_OUT; k += LANES) {
+        for (var j = 0u; j < 8u; j++) {
+            z[j] = load(row, first + j * LANES);
+        }
+    }
+    fft_forward(lane, z);
+    if row < p.rows {
+        for (var k = first; k < ROW_OUT; k += LANES) {
             y[row * ROW_OUT + k] = result(row_start, k);
         }
     }

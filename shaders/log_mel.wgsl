@@ -6,7 +6,7 @@
 // grid     x: N frames / ROWS
 // reads    samples FRAME_LEN / HOP times (cached), the tables once a workgroup, writes y once: bound by the transform
 // backward none: it prepares data
-// knobs    ROWS, WG
+// knobs    ROWS (WG = ROWS POINTS / 8)
 //!use lib/index.wgsl
 //!use lib/fft.wgsl
 
@@ -41,22 +41,21 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let inside = row < p.rows; // frames past the end take part in the barriers, on zeros
 
     let start = (row / p.frames) * p.samples + (row % p.frames) * HOP;
-    for (var k = first; k < POINTS; k += LANES) {
-        var pair = vec2(0.0);
-        if inside {
-            pair = vec2(windowed(start, 2u * k), windowed(start, 2u * k + 1u));
+    var z: Eight;
+    if inside {
+        for (var j = 0u; j < 8u && 2u * j * LANES < FRAME_LEN; j++) {
+            let k = 2u * (first + j * LANES);
+            z[j] = vec2(windowed(start, k), windowed(start, k + 1u));
         }
-        points[at + k] = pair;
     }
-    fft_forward(lane);
+    fft_forward(lane, z);
 
     // Bins k and POINTS - k come from the same two points, so this lane may put their magnitudes in place of these.
     // Bins 0 and POINTS weigh nothing in any band.
     for (var k = first + 1u; k <= POINTS / 2u; k += LANES) {
-        let z = points[at + k];
-        let mirror = points[at + POINTS - k];
-        points[at + k].x = length(split_real(z, mirror, k));
-        points[at + POINTS - k].x = length(split_real(mirror, z, POINTS - k));
+        let bins = split_real(points[at + k], points[at + POINTS - k], k);
+        points[at + k].x = length(bins.bin);
+        points[at + POINTS - k].x = length(bins.mirror_conjugate);
     }
     workgroupBarrier(); // the magnitudes are written
 

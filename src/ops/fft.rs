@@ -1,6 +1,6 @@
 //! Fourier transforms of rows, real and complex. No gradients: they prepare data.
 
-use super::u;
+use super::{split_rows, u};
 use crate::gpu::{Gpu, Kernel, Value, groups};
 use crate::kernel;
 use crate::tensor::Tensor;
@@ -26,6 +26,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// Several short rows share a workgroup, for the sake of GPUs with wide subgroups.
     pub(crate) fn new(points: usize) -> Plan {
         let lanes_a_row = points / POINTS_A_LANE;
         let rows = (MIN_LANES / lanes_a_row).max(1);
@@ -52,6 +53,12 @@ impl Plan {
             .collect();
         Tensor::from_slice(gpu, &[self.points + 1, 2], bytemuck::cast_slice::<_, f32>(&table))
     }
+}
+
+/// Panics on a length that no transform is made for.
+#[track_caller]
+pub(crate) fn check_length(n: usize) {
+    assert!(n.is_power_of_two() && (64..=4096).contains(&n), "FFT length {n}: a power of two from 64 to 4096");
 }
 
 #[repr(C)]
@@ -91,12 +98,16 @@ impl Fft {
 
     #[track_caller]
     fn new(gpu: &Gpu, n: usize, real: bool) -> Fft {
-        assert!(n.is_power_of_two() && (64..=4096).contains(&n), "FFT length {n}: a power of two from 64 to 4096");
+        check_length(n);
         let plan = Plan::new(if real { n / 2 } else { n });
-        let (bytes, limit) = (plan.workgroup_bytes(), gpu.caps().max_workgroup_bytes as usize);
+        let caps = gpu.caps();
         assert!(
-            bytes <= limit,
-            "a complex FFT of {n} needs {bytes} bytes of workgroup memory, this adapter has {limit}"
+            plan.workgroup_bytes() <= caps.max_workgroup_bytes as usize && plan.lanes <= caps.max_invocations as usize,
+            "a complex FFT of {n} needs workgroups of {} with {} bytes; this adapter's limits are {} and {}",
+            plan.lanes,
+            plan.workgroup_bytes(),
+            caps.max_invocations,
+            caps.max_workgroup_bytes
         );
         Fft { n, real, plan, twiddles: plan.twiddles(gpu) }
     }
@@ -124,8 +135,12 @@ impl Fft {
         let y = Tensor::empty(x.gpu(), "fft", &to);
         let [points, in_group, lanes] = self.plan.spec();
         let spec = [points, in_group, lanes, ("REAL", self.real.into()), ("INVERSE", inverse.into())];
-        let grid = [groups(rows, self.plan.rows), 1, 1];
-        x.gpu().run(&FFT, &spec, &Params { rows: u(rows) }, &[x, &self.twiddles, &y], grid, self.flops(rows));
+        for (first, count) in split_rows(x.gpu(), rows, 2 * (self.n + 1)) {
+            let (x, y) = (x.rows(first, count), y.rows(first, count));
+            let params = Params { rows: u(count) };
+            let grid = [groups(count, self.plan.rows), 1, 1];
+            x.gpu().run(&FFT, &spec, &params, &[&x, &self.twiddles, &y], grid, self.flops(count));
+        }
         y
     }
 

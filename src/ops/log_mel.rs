@@ -12,6 +12,9 @@ use std::time::Instant;
 
 static LOG_MEL: Kernel = kernel!("log_mel.wgsl");
 
+/// Samples that [`log_mel_of`] uploads at a time: 64 MiB, half the smallest limit on a binding that adapters have.
+const PIECE_SAMPLES: usize = 1 << 24;
+
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
 struct Params {
@@ -85,6 +88,20 @@ impl LogMel {
         y
     }
 
+    /// The log-mel of one long signal, with at most `piece_samples` samples (at least a frame) on the device at a time.
+    pub fn log_mel_in_pieces(&self, gpu: &Gpu, samples: &[f32], piece_samples: usize) -> Vec<f32> {
+        let (frames, hop) = (self.config.frames(samples.len()), self.config.hop);
+        let piece_frames = self.config.frames(piece_samples).max(1);
+        let mut values = Vec::with_capacity(frames * self.config.bands);
+        for first in (0..frames).step_by(piece_frames) {
+            let last = (first + piece_frames).min(frames) - 1;
+            let piece = &samples[first * hop..last * hop + self.config.frame_len];
+            let tensor = Tensor::from_slice(gpu, &[1, piece.len()], piece);
+            values.extend(self.log_mel(&tensor).read::<f32>());
+        }
+        values
+    }
+
     fn run(&self, samples: &Tensor, y: &Tensor) {
         let [n, len] = samples.dims2();
         let frames = self.config.frames(len);
@@ -111,31 +128,12 @@ impl LogMel {
     }
 }
 
-/// Samples that [`log_mel_of`] uploads at a time: 64 MiB, half the smallest limit on a binding that adapters have.
-const PIECE_SAMPLES: usize = 1 << 24;
-
 /// COLA's log-mel of a signal of any length, at 16 kHz: values `[frames][bands]`, frames, bands.
 pub fn log_mel_of(gpu: &Gpu, samples: &[f32]) -> (Vec<f32>, usize, usize) {
     let front_end = LogMel::new(gpu, LogMelConfig::default());
     let values = front_end.log_mel_in_pieces(gpu, samples, PIECE_SAMPLES);
     let config = front_end.config();
     (values, config.frames(samples.len()), config.bands)
-}
-
-impl LogMel {
-    /// The log-mel of one long signal, with at most `piece_samples` samples (at least a frame) on the device at a time.
-    pub fn log_mel_in_pieces(&self, gpu: &Gpu, samples: &[f32], piece_samples: usize) -> Vec<f32> {
-        let (frames, hop) = (self.config.frames(samples.len()), self.config.hop);
-        let piece_frames = self.config.frames(piece_samples).max(1);
-        let mut values = Vec::with_capacity(frames * self.config.bands);
-        for first in (0..frames).step_by(piece_frames) {
-            let last = (first + piece_frames).min(frames) - 1;
-            let piece = &samples[first * hop..last * hop + self.config.frame_len];
-            let tensor = Tensor::from_slice(gpu, &[1, piece.len()], piece);
-            values.extend(self.log_mel(&tensor).read::<f32>());
-        }
-        values
-    }
 }
 
 /// Hours of audio a second through COLA's front end, on `segments` segments at a time that are already on the device:

@@ -3,6 +3,7 @@
 //! They are those of `tf.signal`, which COLA was trained with: HTK mel, triangles that are linear in *mel* (torchaudio
 //! and librosa make them linear in Hz), peaks of 1, nothing for the DC bin.
 
+use super::fft::check_length;
 use std::f64::consts::PI;
 
 /// What a log-mel is made with. The default is COLA's.
@@ -105,11 +106,14 @@ impl LogMelConfig {
     /// Panics, with the reason, on a configuration that means nothing.
     #[track_caller]
     pub(crate) fn check(&self) {
+        check_length(self.fft);
         assert!((1..=self.fft).contains(&self.frame_len), "frames of {} for an FFT of {}", self.frame_len, self.fft);
         assert!(self.hop > 0 && self.bands > 0, "hop {} and bands {} must be above 0", self.hop, self.bands);
         let nyquist_hz = f64::from(self.sample_rate_hz) / 2.0;
         let range = 0.0 <= self.low_hz && self.low_hz < self.high_hz && self.high_hz <= nyquist_hz;
         assert!(range, "mel bands from {} to {} Hz must lie within 0 to {nyquist_hz}", self.low_hz, self.high_hz);
+        let empty = self.mel_bands().iter().all(|band| band.weights.is_empty());
+        assert!(!empty, "no bin of an FFT of {} lies from {} to {} Hz", self.fft, self.low_hz, self.high_hz);
         assert!(0.0 < self.floor && self.floor < self.ceil, "floor {} and ceil {}", self.floor, self.ceil);
     }
 }
