@@ -1,4 +1,4 @@
-//! pool.wgsl, pool_dx.wgsl
+//! max_pool.wgsl, max_pool_dx.wgsl, mean_pool.wgsl, mean_pool_dx.wgsl
 
 use crate::harness::{check_op, data, input, on_every_device};
 use cola::gpu::{Gpu, GpuOptions};

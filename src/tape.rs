@@ -112,6 +112,13 @@ pub struct Grads {
 }
 
 impl Grads {
+    /// The gradient of `x` so far, for an op whose kernel can add to it in place and then hands it back with
+    /// [`add`](Grads::add). `None` where there is nothing yet, or somebody else holds it.
+    pub fn take_sum(&mut self, x: &Var) -> Option<Tensor> {
+        let slot = &mut self.by_id[x.id?];
+        slot.take_if(|sum| sum.is_unique())
+    }
+
     /// Adds `dx` to the gradient of `x`. The same tensor may be handed to several inputs: sums are made in place only
     /// where nobody else holds the memory.
     pub fn add(&mut self, x: &Var, dx: Tensor) {

@@ -1,64 +1,73 @@
 //! Global pooling of feature maps to one vector a sample.
 
-use super::{split_rows, u};
-use crate::gpu::{Gpu, Kernel, groups};
+use super::{elem, split_rows, u};
+use crate::gpu::{Kernel, groups};
 use crate::kernel;
 use crate::tape::{Ctx, Var};
 use crate::tensor::Tensor;
-use bytemuck::{Pod, Zeroable};
 
-static POOL: Kernel = kernel!("pool.wgsl");
-static POOL_DX: Kernel = kernel!("pool_dx.wgsl");
+static MAX: Kernel = kernel!("max_pool.wgsl");
+static MAX_DX: Kernel = kernel!("max_pool_dx.wgsl");
+static MEAN: Kernel = kernel!("mean_pool.wgsl");
+static MEAN_DX: Kernel = kernel!("mean_pool_dx.wgsl");
 
 const WG: usize = 64;
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct Planes {
-    planes: u32,
-    size: u32,
-}
-
-/// `y[c][n]` is the largest of the plane `x[c][n]`; x: `[C][N][H][W]`, y: `[C][N]`.
+/// y[c][n] = the largest of the plane x[c][n]; x: `[C, N, H, W]`, y: `[C, N]`.
 ///
 /// Backward: the gradient goes to the largest element, the first of them where several are equal. Keeps its position.
 #[track_caller]
 pub fn max_pool(cx: &Ctx, x: &Var) -> Var {
-    pool(cx, x, true)
+    let [c, n, h, w] = x.value.dims4();
+    let y = Tensor::empty(cx.gpu, "max_pool", &[c, n]);
+    let winner = Tensor::empty(cx.gpu, "max_pool winner", &[c, n]);
+    for (start, rows) in split_rows(cx.gpu, c, n * h * w) {
+        let tensors = [&x.value, &y, &winner].map(|t| t.rows(start, rows));
+        let params = [u(rows * n), u(h * w)];
+        let grid = [groups(rows * n, WG), 1, 1];
+        cx.gpu.run(&MAX, &[], &params, &tensors.each_ref(), grid, (rows * n * h * w) as u64);
+    }
+    let (x, saved) = (x.clone(), winner.clone());
+    let shape = x.value.shape().to_vec();
+    cx.record("max_pool", y, &[&saved], move |dy, grads| {
+        let dx = Tensor::empty(dy.gpu(), "max_pool dx", &shape);
+        for (start, rows) in split_rows(dy.gpu(), c, n * h * w) {
+            let tensors = [&dy, &winner, &dx].map(|t| t.rows(start, rows));
+            let params = [u(rows * n), u(h * w)];
+            dy.gpu().run(&MAX_DX, &[], &params, &tensors.each_ref(), [groups(rows * n, WG), 1, 1], 0);
+        }
+        grads.add(&x, dx);
+    })
 }
 
-/// `y[c][n]` is the mean of the plane `x[c][n]`; x: `[C][N][H][W]`, y: `[C][N]`.
+/// y[c][n] = the mean of the plane x[c][n]; x: `[C, N, H, W]`, y: `[C, N]`.
 ///
 /// Backward: every element gets dy / (H W). Keeps nothing.
 #[track_caller]
 pub fn mean_pool(cx: &Ctx, x: &Var) -> Var {
-    pool(cx, x, false)
-}
-
-#[track_caller]
-fn pool(cx: &Ctx, x: &Var, max: bool) -> Var {
-    let [channels, samples, height, width] = x.value.dims4();
-    let size = height * width;
-    let y = Tensor::empty(cx.gpu, "pool", &[channels, samples]);
-    // The mean has no winner; a row of it stands in for the binding.
-    let winner = Tensor::empty(cx.gpu, "pool winner", &[if max { channels } else { 1 }, samples]);
-    let winner_rows = move |w: &Tensor, start, count| if max { w.rows(start, count) } else { w.clone() };
-    let run = move |gpu: &Gpu, kernel, tensors: &[&Tensor], planes: usize, invocations: usize| {
-        let params = Planes { planes: u(planes), size: u(size) };
-        let grid = [groups(invocations, WG), 1, 1];
-        gpu.run(kernel, &[("MAX", max.into())], &params, tensors, grid, (planes * size) as u64);
-    };
-    for (start, count) in split_rows(cx.gpu, channels, samples * size) {
-        let bound = [&x.value.rows(start, count), &y.rows(start, count), &winner_rows(&winner, start, count)];
-        run(cx.gpu, &POOL, &bound, count * samples, count * samples);
+    let [c, n, h, w] = x.value.dims4();
+    let y = Tensor::empty(cx.gpu, "mean_pool", &[c, n]);
+    let (width, elem) = elem(h * w);
+    let plane = h * w / width;
+    for (start, rows) in split_rows(cx.gpu, c, n * h * w) {
+        let tensors = [&x.value, &y].map(|t| t.rows(start, rows));
+        let spec = [elem, ("WIDTH", u(width).into())];
+        let params = [u(rows * n), u(plane)];
+        let grid = [groups(rows * n, WG), 1, 1];
+        cx.gpu.run(&MEAN, &spec, &params, &tensors.each_ref(), grid, (rows * n * h * w) as u64);
     }
-    let (x, saved) = (x.clone(), winner.clone());
+    let x = x.clone();
     let shape = x.value.shape().to_vec();
-    cx.record("pool", y, &[&saved], move |dy, grads| {
-        let dx = Tensor::empty(dy.gpu(), "pool dx", &shape);
-        for (start, count) in split_rows(dy.gpu(), channels, samples * size) {
-            let bound = [&dy.rows(start, count), &winner_rows(&winner, start, count), &dx.rows(start, count)];
-            run(dy.gpu(), &POOL_DX, &bound, count * samples, count * samples * size);
+    cx.record("mean_pool", y, &[], move |dy, grads| {
+        // in a squeeze-excite block the gradient through the gate is there already: add to it in this kernel
+        let sum = grads.take_sum(&x);
+        let spec = [elem, ("WIDTH", u(width).into()), ("PLANE", u(plane).into()), ("ADD", sum.is_some().into())];
+        let dx = sum.unwrap_or_else(|| Tensor::empty(dy.gpu(), "mean_pool dx", &shape));
+        for (start, rows) in split_rows(dy.gpu(), c, n * h * w) {
+            let tensors = [&dy, &dx].map(|t| t.rows(start, rows));
+            let len = rows * n * plane;
+            let grid = [groups(len, WG), 1, 1];
+            dy.gpu().run(&MEAN_DX, &spec, &u(len), &tensors.each_ref(), grid, (len * width) as u64);
         }
         grads.add(&x, dx);
     })

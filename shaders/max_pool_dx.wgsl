@@ -1,13 +1,12 @@
-// pool_dx — gradient of global pooling
-// maths    dx[c][n][i] = dy[c][n] where i is the winner, else 0 (MAX); dy[c][n] / size everywhere (mean)
+// max_pool_dx — gradient of max_pool.wgsl
+// maths    dx[c][n][i] = dy[c][n] where i is the winner, else 0
 // shapes   dy, winner: [planes]; dx: [planes][size]
-// grid     x: planes size / WG elements
-// reads    dy and winner from cache, writes dx once: bandwidth bound
+// grid     x: planes / WG
+// reads    dy and winner once, writes dx once: bandwidth bound
 // backward none
 // knobs    WG
 //!use lib/index.wgsl
 
-const MAX: bool = true;
 const WG: u32 = 64u;
 
 struct Params { planes: u32, size: u32 }
@@ -18,14 +17,11 @@ var<immediate> p: Params;
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let i = flat_group(group, groups) * WG + lane;
-    if i >= p.planes * p.size {
+    let plane = flat_group(group, groups) * WG + lane;
+    if plane >= p.planes {
         return;
     }
-    let plane = i / p.size;
-    if MAX {
-        dx[i] = select(0.0, dy[plane], i - plane * p.size == winner[plane]);
-    } else {
-        dx[i] = dy[plane] / f32(p.size);
+    for (var i = 0u; i < p.size; i++) {
+        dx[plane * p.size + i] = select(0.0, dy[plane], i == winner[plane]);
     }
 }

@@ -1,14 +1,13 @@
-// pool — global pooling of every plane to one number
-// maths    y[c][n] = max (MAX) or mean over the plane x[c][n]; winner[c][n] is the first position of the maximum
+// max_pool — the largest element of every plane
+// maths    y[c][n] = max over the plane x[c][n]; winner[c][n] is the first position of the maximum
 // shapes   x: [planes][size]; y, winner: [planes], with planes = C N and size = H W
 // grid     x: planes / WG
 // reads    x once: bandwidth bound; meant for the few positions that a deep network leaves (6 in EfficientNet-B0)
-// backward pool_dx.wgsl
+// backward max_pool_dx.wgsl
 // knobs    WG
 //!use lib/index.wgsl
 //!use lib/finite.wgsl
 
-const MAX: bool = true;
 const WG: u32 = 64u;
 
 struct Params { planes: u32, size: u32 }
@@ -28,20 +27,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     var at = 0u;
     for (var i = 1u; i < p.size; i += 1u) {
         let next = x[base + i];
-        if MAX {
-            // a NaN wins and stays: it must reach the loss, where it is noticed
-            if next > value || is_nan(next) {
-                value = next;
-                at = i;
-            }
-        } else {
-            value += next;
+        // a NaN wins and stays: it must reach the loss, where it is noticed
+        if next > value || is_nan(next) {
+            value = next;
+            at = i;
         }
     }
-    if MAX {
-        y[plane] = value;
-        winner[plane] = at;
-    } else {
-        y[plane] = value / f32(p.size);
-    }
+    y[plane] = value;
+    winner[plane] = at;
 }
