@@ -4,6 +4,7 @@
 use crate::harness::{check_op, input, on_every_device};
 use cola::ops::bias::bias;
 use cola::ops::columns::columns;
+use cola::ops::concat::concat_rows;
 use cola::ops::l2_normalise::l2_normalise;
 use cola::ops::layer_norm::layer_norm;
 
@@ -95,6 +96,17 @@ fn unit_columns() {
                 let name = format!("l2_normalise {features}x{samples} eps {eps}");
                 check_op(&name, gpu, &x, &[], &reference, &|cx, x, _| l2_normalise(cx, &x[0], eps as f32), 2e-6);
             }
+        }
+    });
+}
+
+#[test]
+fn joins_rows() {
+    on_every_device(|gpu| {
+        for [rows, columns] in SHAPES {
+            let x = [input(1, &[rows, columns]), input(2, &[rows + 1, columns])];
+            let reference = |x: &[Vec<f64>], _: &[Vec<f64>]| x.concat();
+            check_op("concat_rows", gpu, &x, &[], &reference, &|cx, x, _| concat_rows(cx, &x[0], &x[1]), 1e-6);
         }
     });
 }

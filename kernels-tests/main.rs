@@ -12,6 +12,7 @@ mod fft;
 mod harness;
 mod log_mel;
 mod matmul;
+mod network;
 mod pool;
 mod se;
 mod softmax_xent;

@@ -4,11 +4,21 @@
 //! |---|---|
 //! | `param` | [`ParamStore`] and [`StateStore`]: slabs of named tensors |
 //! | `init` | [`Init`]: seeded initial values |
+//! | `layers` | batch norm and squeeze-excite: their tensors, and how they are found |
+//! | `mbconv` | the block that the encoder repeats |
+//! | `efficientnet` | the encoder, and the pooling behind it |
+//! | `stochastic_depth` | which blocks a sample skips in training |
 //! | `cola` | the projection head, the two similarities and the contrastive loss |
+//! | `model` | [`ColaModel`](model::ColaModel): all of it over one store |
 
 pub mod cola;
+pub mod efficientnet;
 pub mod init;
+pub mod layers;
+pub mod mbconv;
+pub mod model;
 pub mod param;
+pub mod stochastic_depth;
 
 pub use init::Init;
 pub use param::{NamedArray, ParamError, ParamStore, Slab, StateStore};

@@ -6,6 +6,7 @@ pub mod adam;
 pub mod batch_norm;
 pub mod bias;
 pub mod columns;
+pub mod concat;
 pub mod depthwise;
 pub mod elementwise;
 pub mod fft;

@@ -1,0 +1,194 @@
+//! EfficientNet-B0 on log-mel segments: height is time, width is mel, one input channel.
+//!
+//! As in Keras with `include_top=False`, with TF "SAME" padding as in timm's `tf_efficientnet_b0`, whose tensor names
+//! and torch layouts these are, behind the prefix `encoder.`: weights go both ways.
+
+use super::layers::{Initial, Stores};
+use super::mbconv::{BlockShape, MbConv};
+use super::stochastic_depth::DropMasks;
+use crate::ops::batch_norm::{BatchNorm, batch_norm};
+use crate::ops::concat::concat_rows;
+use crate::ops::depthwise::conv_stem;
+use crate::ops::matmul::linear;
+use crate::ops::pool::{max_pool, mean_pool};
+use crate::tape::{Ctx, Param, Var};
+use serde::{Deserialize, Serialize};
+
+/// What the encoder's tensors are called in front of timm's names.
+pub const PREFIX: &str = "encoder.";
+/// Channels of the last feature map.
+pub const FEATURES: usize = 1280;
+/// Blocks, in all stages together.
+pub const BLOCKS: usize = 16;
+
+const STEM_CHANNELS: usize = 32;
+
+/// Blocks in a row that share their numbers; only the first has the stride and the change of channels.
+struct Stage {
+    kernel: usize,
+    stride: usize,
+    channels: usize,
+    expansion: usize,
+    repeats: usize,
+}
+
+const fn stage(kernel: usize, stride: usize, channels: usize, expansion: usize, repeats: usize) -> Stage {
+    Stage { kernel, stride, channels, expansion, repeats }
+}
+
+/// Table 1 of the paper. Behind each, the size of its output for a segment of 96 frames and 64 bands; the stem has
+/// brought it to 48 x 32.
+const STAGES: [Stage; 7] = [
+    stage(3, 1, 16, 1, 1),  // 48 x 32
+    stage(3, 2, 24, 6, 2),  // 24 x 16
+    stage(5, 2, 40, 6, 2),  // 12 x 8
+    stage(3, 2, 80, 6, 3),  // 6 x 4
+    stage(5, 1, 112, 6, 3), // 6 x 4
+    stage(5, 2, 192, 6, 4), // 3 x 2
+    stage(3, 1, 320, 6, 1), // 3 x 2
+];
+
+/// Name and numbers of every block, in order.
+fn blocks() -> Vec<(String, BlockShape)> {
+    let mut blocks = Vec::with_capacity(BLOCKS);
+    let mut inputs = STEM_CHANNELS;
+    for (s, stage) in STAGES.iter().enumerate() {
+        for i in 0..stage.repeats {
+            let stride = if i == 0 { stage.stride } else { 1 };
+            let (outputs, expansion, kernel) = (stage.channels, stage.expansion, stage.kernel);
+            blocks.push((format!("{PREFIX}blocks.{s}.{i}"), BlockShape { inputs, outputs, expansion, kernel, stride }));
+            inputs = outputs;
+        }
+    }
+    blocks
+}
+
+/// What becomes of the last feature map, a plane of 3 x 2 a channel for a segment of 96 x 64.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pooling {
+    /// Its largest element, as in the paper: 1280 features.
+    #[default]
+    Max,
+    /// Its mean: 1280 features.
+    Mean,
+    /// Both, maxima first: 2560 features.
+    MaxMean,
+}
+
+impl Pooling {
+    /// Features of a segment.
+    pub fn features(self) -> usize {
+        if self == Pooling::MaxMean { 2 * FEATURES } else { FEATURES }
+    }
+
+    /// `[C, N, H, W]` to `[C or 2 C, N]`.
+    #[track_caller]
+    pub fn pool(self, cx: &Ctx, x: &Var) -> Var {
+        match self {
+            Pooling::Max => max_pool(cx, x),
+            Pooling::Mean => mean_pool(cx, x),
+            Pooling::MaxMean => concat_rows(cx, &max_pool(cx, x), &mean_pool(cx, x)),
+        }
+    }
+}
+
+/// The encoder.
+pub struct EfficientNet {
+    stem: (Param, BatchNorm),
+    blocks: Vec<MbConv>,
+    head: (Param, BatchNorm),
+}
+
+impl EfficientNet {
+    /// Its tensors at their start, as Keras draws them.
+    pub fn initial(initial: &mut Initial) {
+        initial.conv(&format!("{PREFIX}conv_stem"), [STEM_CHANNELS, 1, 3, 3], STEM_CHANNELS);
+        initial.batch_norm(&format!("{PREFIX}bn1"), STEM_CHANNELS);
+        let mut channels = STEM_CHANNELS;
+        for (name, shape) in blocks() {
+            MbConv::initial(initial, &name, shape);
+            channels = shape.outputs;
+        }
+        initial.conv(&format!("{PREFIX}conv_head"), [FEATURES, channels, 1, 1], FEATURES);
+        initial.batch_norm(&format!("{PREFIX}bn2"), FEATURES);
+    }
+
+    /// The encoder over the tensors that [`initial`](EfficientNet::initial) named.
+    #[track_caller]
+    pub fn new(stores: Stores) -> EfficientNet {
+        let with_norm = |conv: &str, bn: &str| {
+            (stores.conv(&format!("{PREFIX}{conv}")), stores.batch_norm(&format!("{PREFIX}{bn}")))
+        };
+        EfficientNet {
+            stem: with_norm("conv_stem", "bn1"),
+            blocks: blocks().into_iter().map(|(name, shape)| MbConv::new(stores, &name, shape)).collect(),
+            head: with_norm("conv_head", "bn2"),
+        }
+    }
+
+    /// The blocks that take a stochastic depth, those with a shortcut, by their number.
+    pub fn droppable() -> Vec<usize> {
+        blocks().iter().enumerate().filter(|(_, (_, shape))| shape.has_shortcut()).map(|(b, _)| b).collect()
+    }
+
+    /// Features `[1280 or 2560, N]` of segments x `[1, N, frames, bands]`; no gradient goes to x.
+    #[track_caller]
+    pub fn forward(&self, cx: &Ctx, x: &Var, pooling: Pooling, drop: Option<&DropMasks>) -> Var {
+        pooling.pool(cx, &self.stages(cx, x, drop, |_| ()))
+    }
+
+    /// The last feature map `[1280, N, frames / 32, bands / 32]` (rounded up). `see` is shown what the stem, each block
+    /// and the head put out: 18 maps.
+    #[track_caller]
+    pub fn stages(&self, cx: &Ctx, x: &Var, drop: Option<&DropMasks>, mut see: impl FnMut(&Var)) -> Var {
+        let (weight, bn) = &self.stem;
+        let mut y = batch_norm(cx, &conv_stem(cx, x, weight), bn, true);
+        see(&y);
+        for (b, block) in self.blocks.iter().enumerate() {
+            y = block.forward(cx, &y, drop.and_then(|masks| masks.of_block(b)));
+            see(&y);
+        }
+        let (weight, bn) = &self.head;
+        y = batch_norm(cx, &linear(cx, weight, &y), bn, true);
+        see(&y);
+        y
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_as_many_as_keras_has() {
+        let mut initial = Initial::default();
+        EfficientNet::initial(&mut initial);
+        let count = |list: &[crate::nn::NamedArray]| list.iter().map(|a| a.data.len()).sum::<usize>();
+        assert_eq!(count(&initial.params), 4_006_972);
+        assert_eq!(count(&initial.state), 42_016);
+    }
+
+    #[test]
+    fn names_and_shapes_are_timms() {
+        let mut initial = Initial::default();
+        EfficientNet::initial(&mut initial);
+        let shape = |name: &str| {
+            let array = initial.params.iter().chain(&initial.state).find(|a| a.name == name);
+            array.unwrap_or_else(|| panic!("{name}")).shape.clone()
+        };
+        assert_eq!(shape("encoder.conv_stem.weight"), [32, 1, 3, 3]);
+        assert_eq!(shape("encoder.blocks.0.0.conv_pw.weight"), [16, 32, 1, 1]);
+        assert_eq!(shape("encoder.blocks.0.0.se.conv_reduce.weight"), [8, 32, 1, 1]);
+        assert_eq!(shape("encoder.blocks.1.0.conv_dw.weight"), [96, 1, 3, 3]);
+        assert_eq!(shape("encoder.blocks.1.1.se.conv_expand.weight"), [144, 6, 1, 1]);
+        assert_eq!(shape("encoder.blocks.5.3.conv_pwl.weight"), [192, 1152, 1, 1]);
+        assert_eq!(shape("encoder.blocks.6.0.bn3.running_var"), [320]);
+        assert_eq!(shape("encoder.bn2.bias"), [1280]);
+    }
+
+    #[test]
+    fn blocks_that_may_be_dropped() {
+        assert_eq!(EfficientNet::droppable(), [2, 4, 6, 7, 9, 10, 12, 13, 14]);
+    }
+}

@@ -1,0 +1,101 @@
+//! The whole COLA model: encoder, projection, similarity, over one store of parameters and one of running statistics.
+
+use super::cola::{ColaHead, Similarity};
+use super::efficientnet::{EfficientNet, Pooling};
+use super::layers::{Initial, Stores};
+use super::stochastic_depth::DropMasks;
+use super::{ParamStore, StateStore};
+use crate::gpu::Gpu;
+use crate::tape::{Ctx, Var};
+use serde::{Deserialize, Serialize};
+
+/// What decides the tensors of a model and what it computes. Stored with the weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelConfig {
+    /// How two segments are compared; the cosine has neither LayerNorm nor W.
+    pub similarity: Similarity,
+    /// What becomes of the last feature map.
+    pub pooling: Pooling,
+    /// Width of the projection.
+    pub embedding: usize,
+    /// Rate of stochastic depth, 0 for none: see [`DropMasks`].
+    pub stochastic_depth: f64,
+    /// Weight of a new batch in batch norm's running statistics (torch's convention; Keras' 0.99 is 0.01).
+    pub bn_momentum: f32,
+}
+
+impl Default for ModelConfig {
+    /// The paper's, without stochastic depth.
+    fn default() -> ModelConfig {
+        ModelConfig {
+            similarity: Similarity::Bilinear,
+            pooling: Pooling::Max,
+            embedding: 512,
+            stochastic_depth: 0.0,
+            bn_momentum: 0.01,
+        }
+    }
+}
+
+/// Encoder and heads.
+pub struct ColaModel {
+    /// Every trained tensor.
+    pub params: ParamStore,
+    /// The running statistics of batch norm.
+    pub state: StateStore,
+    /// Segments to feature maps. It and the head hold slices of the two stores.
+    pub encoder: EfficientNet,
+    /// Projection and similarity.
+    pub head: ColaHead,
+    config: ModelConfig,
+    seed: u64,
+}
+
+impl ColaModel {
+    /// A model at its start. `seed` decides the initial weights and which blocks stochastic depth skips.
+    pub fn new(gpu: &Gpu, config: &ModelConfig, seed: u64) -> ColaModel {
+        let mut initial = Initial { seed, ..Initial::default() };
+        EfficientNet::initial(&mut initial);
+        initial.params.extend(ColaHead::initial(config.pooling.features(), config.embedding, config.similarity, seed));
+        let params = ParamStore::build(gpu, &initial.params);
+        let state = StateStore::build(gpu, &initial.state);
+        let encoder = EfficientNet::new(Stores { params: &params, state: &state, bn_momentum: config.bn_momentum });
+        let head = ColaHead::new(&params, config.similarity);
+        ColaModel { params, state, encoder, head, config: config.clone(), seed }
+    }
+
+    /// What it was made with.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// Features h `[1280 or 2560, N]` of segments x `[1, N, frames, bands]`. In training mode, stochastic depth skips
+    /// what it skips at training step `step`.
+    #[track_caller]
+    pub fn encode(&self, cx: &Ctx, x: &Var, step: u64) -> Var {
+        let rate = self.config.stochastic_depth;
+        let segments = x.value.dims4()[1];
+        let masks = (cx.training && rate > 0.0).then(|| DropMasks::draw(cx.gpu, rate, segments, self.seed, step));
+        self.encoder.forward(cx, x, self.config.pooling, masks.as_ref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_whole_model_has_the_parameters_of_the_paper() {
+        let counts = |similarity, pooling| {
+            let mut initial = Initial::default();
+            EfficientNet::initial(&mut initial);
+            let head = ColaHead::initial(Pooling::features(pooling), 512, similarity, 0);
+            let sum =
+                |prefix: &str| head.iter().filter(|a| a.name.starts_with(prefix)).map(|a| a.data.len()).sum::<usize>();
+            (sum("projection."), sum("similarity."))
+        };
+        assert_eq!(counts(Similarity::Bilinear, Pooling::Max), (656_896, 262_144));
+        assert_eq!(counts(Similarity::Cosine { temperature: 0.2 }, Pooling::Max), (655_872, 0));
+        assert_eq!(counts(Similarity::Bilinear, Pooling::MaxMean), (656_896 + 512 * 1280, 262_144));
+    }
+}
