@@ -1,0 +1,54 @@
+#!/bin/sh
+# What `make demo` runs: recordings in, a report out, in under six minutes on two cores without a GPU.
+#
+#   examples/demo.sh COLA OUT [AUDIO]
+#
+# COLA is the binary, OUT the folder to write to. AUDIO is a folder of your own; where it has train/<label>/ and
+# test/<label>/, or one folder a label, it is probed as well.
+set -eu
+cola=$1 out=$2 audio=${3:-}
+minutes=2.5
+mkdir -p "$out"
+
+task=""
+if [ -n "$audio" ]; then
+    [ -d "$audio" ] || { echo "AUDIO=$audio is not a folder" >&2; exit 2; }
+    pool=$audio
+    [ "$(find "$audio" -mindepth 1 -maxdepth 1 -type d | wc -l)" -ge 2 ] && task=$audio
+elif examples/real_recordings.sh "$out/recordings"; then
+    pool=$out/recordings/pool task=$out/recordings/voices
+else
+    echo "no recordings to be had: using generated sounds instead"
+    [ -d "$out/synth" ] || "$cola" synth "$out/synth" --clips 120
+    pool=$out/synth/train task=$out/synth
+fi
+
+heading() { printf '\n== %s\n' "$*"; }
+
+heading "pre-training on $pool for $minutes minutes"
+rm -rf "$out/run"
+"$cola" pretrain "$pool" --out "$out/run" --minutes "$minutes" --batch 32 --similarity cosine --temperature 0.1 --held-out 0.1
+
+if [ -n "$task" ]; then
+    heading "probing $task: plain log-mel statistics, the untrained encoder, the pre-trained one"
+    "$cola" probe "$out/run" "$task" --features logmel-stats
+    "$cola" probe "$out/run" "$task" --random
+    "$cola" probe "$out/run" "$task"
+fi
+
+shown=$pool
+[ -d "$task/test" ] && shown=$task/test
+heading "embedding $shown"
+query=$(find "$shown" -type f \( -name '*.wav' -o -name '*.ogg' -o -name '*.flac' -o -name '*.mp3' -o -name '*.opus' \) | LC_ALL=C sort | head -n 1)
+if [ -n "$query" ]; then
+    "$cola" embed "$out/run" "$shown" --out "$out/vectors.npy" --nearest "$query" --count 5
+else
+    "$cola" embed "$out/run" "$shown" --out "$out/vectors.npy"
+fi
+
+heading "report"
+if [ -n "$task" ]; then
+    "$cola" report "$out/run" --task "$task" --title "COLA demo"
+else
+    "$cola" report "$out/run" --title "COLA demo"
+fi
