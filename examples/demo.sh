@@ -19,7 +19,7 @@ elif examples/real_recordings.sh "$out/recordings"; then
     pool=$out/recordings/pool task=$out/recordings/voices
 else
     echo "no recordings to be had: using generated sounds instead"
-    [ -d "$out/synth" ] || "$cola" synth "$out/synth" --clips 120
+    [ -d "$out/synth" ] || "$cola" synth "$out/synth" --clips-per-family 120
     pool=$out/synth/train task=$out/synth
 fi
 

@@ -159,7 +159,7 @@ fn choose(adapters: Vec<wgpu::Adapter>, choice: &AdapterChoice) -> Result<wgpu::
 }
 
 impl Gpu {
-    /// Opens the chosen adapter.
+    /// Opens the chosen adapter. With `COLA_TRACE=1` in the environment every kernel is timed and printed as it runs.
     ///
     /// # Errors
     /// No adapter, none that matches, one that lacks immediates or subgroups its tier needs, or a driver that refuses.
@@ -205,6 +205,9 @@ impl Gpu {
         });
         let mut gpu = Self::assemble(Some(Device { device, queue }), caps, options);
         Arc::get_mut(&mut gpu.0).expect("just made, not shared").failure = failure;
+        if std::env::var_os("COLA_TRACE").is_some_and(|v| v == "1") {
+            gpu.trace_start();
+        }
         Ok(gpu)
     }
 

@@ -36,6 +36,8 @@ pub struct Profile {
 #[derive(Default)]
 pub(super) struct Profiler {
     on: bool,
+    /// `COLA_TRACE=1`: print every dispatch.
+    trace: bool,
     host_clock: bool,
     queries: Option<Queries>,
     pending: Vec<Dispatch>,
@@ -72,13 +74,17 @@ impl Profiler {
         })
     }
 
-    /// Notes a dispatch; true when the queries are full and must be read.
+    /// Notes a dispatch; true when the queries are full, or wanted now, and must be read.
     pub(super) fn note(&mut self, dispatch: Dispatch) -> bool {
         self.pending.push(dispatch);
-        self.pending.len() as u32 == CAPACITY
+        self.trace || self.pending.len() as u32 == CAPACITY
     }
 
     pub(super) fn add(&mut self, dispatch: Dispatch, ms: f64) {
+        if self.trace {
+            let (gb, gflop) = (dispatch.bytes as f64 / ms / 1e6, dispatch.flops as f64 / ms / 1e6);
+            eprintln!("{ms:9.3} ms {gb:8.2} GB/s {gflop:8.1} GFLOP/s  {}", dispatch.name);
+        }
         let row = self.totals.entry(dispatch.name.clone()).or_default();
         row.name = dispatch.name;
         row.calls += 1;
@@ -91,9 +97,18 @@ impl Profiler {
 impl Gpu {
     /// From now on every dispatch is timed by itself.
     pub fn profile_start(&self) {
+        self.start_profiler(false);
+    }
+
+    /// From now on every dispatch is timed and printed to standard error.
+    pub(super) fn trace_start(&self) {
+        self.start_profiler(true);
+    }
+
+    fn start_profiler(&self, trace: bool) {
         self.submit();
         let mut profiler = self.profiler();
-        *profiler = Profiler { on: true, ..Default::default() };
+        *profiler = Profiler { on: true, trace, ..Default::default() };
         let Some(device) = self.device() else { return };
         if !self.caps().timestamps {
             profiler.host_clock = true;
