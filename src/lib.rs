@@ -1,4 +1,34 @@
-//! cola-wgpu: contrastive audio pre-training on any GPU, from scratch.
+//! cola-wgpu: contrastive audio pre-training (COLA) on any GPU, from scratch.
+//!
+//! A small training engine on wgpu with hand-written WGSL and a tiny autodiff tape, and on it the pre-training and
+//! evaluation of general-purpose audio representations. No machine-learning framework anywhere below.
+//!
+//! # The map
+//!
+//! *Ten minutes*: a kernel, `shaders/unary.wgsl`, the op that runs it, [`ops::elementwise`], and how gradients find
+//! their way back, [`tape`].
+//!
+//! *An hour*: [`ops::matmul`] with its four shaders and [`ops::depthwise`] with its strips; [`ops::batch_norm`];
+//! `nn/mbconv.rs`, where they make a block, and `nn/efficientnet.rs`, where blocks make the network.
+//!
+//! *An afternoon*: [`gpu`], which is all there is between an op and the driver; [`audio`], from files to segments in an
+//! order that no thread can change; [`train`], the loop and its checkpoints; [`eval`].
+//!
+//! | module | holds | may touch |
+//! |---|---|---|
+//! | [`gpu`] | device, pooled buffers, WGSL composer, kernel caches, recording, profile | wgpu |
+//! | [`tensor`], [`tape`] | contiguous tensors, reverse-mode differentiation | `gpu` |
+//! | [`ops`] | one file an op family: forward, what is saved, backward | shaders |
+//! | [`nn`] | parameters, initial values, layers, EfficientNet-B0, COLA's heads | `ops` |
+//! | [`optim`] | Adam, schedules | `ops` |
+//! | [`audio`] | decode, resample, crop, data sets, loader | files |
+//! | [`frontend`] | samples to the encoder's input | `ops` |
+//! | [`train`], [`eval`] | trainer, checkpoints, records; embeddings, probe, report | the above |
+//! | [`bench`] | the benchmarks | the above |
+//!
+//! Feature maps are channel-major, `[C][N][H][W]`; vectors of a batch are `[features][N]`, a sample a column.
+
+#![warn(missing_docs)]
 
 pub mod audio;
 pub mod bench;
