@@ -23,13 +23,16 @@ pub const EXTENSIONS: &[&str] = &[".wav", ".wave", ".flac", ".mp3", ".ogg", ".og
 /// Which half of a labelled task a clip belongs to; clips without labels are all `Train`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Split {
+    /// Fits the classifier, or pre-trains.
     Train,
+    /// Only measured on.
     Test,
 }
 
 /// A recording or a part of one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Clip {
+    /// The file.
     pub path: PathBuf,
     /// First sample in the file, at 16 kHz.
     pub start: u64,
@@ -37,6 +40,7 @@ pub struct Clip {
     pub samples: u64,
     /// Index into [`Discovery::labels`].
     pub label: Option<u32>,
+    /// Which half of the task.
     pub split: Split,
 }
 

@@ -6,6 +6,7 @@ use super::{MIN_SAMPLES, SAMPLE_RATE_HZ};
 
 /// Any failure of the audio data path. `Clone`, so that one bad file can be both skipped and listed.
 #[derive(Debug, Clone, thiserror::Error)]
+#[allow(missing_docs)] // the messages say what each one is
 pub enum AudioError {
     #[error("{}: cannot read it ({detail}); check that the path exists and is readable", path.display())]
     Io { path: PathBuf, detail: String },

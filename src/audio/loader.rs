@@ -36,6 +36,7 @@ pub struct LoaderConfig {
     pub queue: usize,
     /// RAM for decoded audio in bytes.
     pub cache_bytes: u64,
+    /// Where the level of a segment is taken from.
     pub crop: CropRule,
     /// Standard deviation of the noise added to every positive; 0 for none.
     pub noise: f32,
@@ -48,6 +49,7 @@ pub struct LoaderConfig {
 pub struct PairBatch {
     /// Counted over all epochs.
     pub step: u64,
+    /// Pass over the data, from 0.
     pub epoch: u64,
     /// `[2 * batch, SEGMENT_SAMPLES]`: the anchors, then their positives in the same order.
     pub samples: Vec<f32>,

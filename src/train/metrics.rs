@@ -51,6 +51,7 @@ fn null_is_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Err
 
 /// Why a log could not be read.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)] // the messages say what each one is
 pub enum MetricsError {
     #[error("cannot read {}: {source}; check that the run's folder is right", .path.display())]
     Read { path: PathBuf, source: io::Error },

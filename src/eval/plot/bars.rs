@@ -14,7 +14,9 @@ const LONGEST_NAME: f64 = 190.0;
 /// Horizontal bars in groups: a group a category, a bar a series.
 #[derive(Clone, Debug, Default)]
 pub struct BarChart {
+    /// Heading.
     pub title: String,
+    /// Name of each bar of a group, for the legend.
     pub series: Vec<String>,
     /// (name, a share from 0 to 1 for each series or none, a reference share such as chance or none).
     pub groups: Vec<(String, Vec<Option<f64>>, Option<f64>)>,

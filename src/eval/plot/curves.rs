@@ -13,7 +13,9 @@ const MOST_POINTS: usize = 600;
 /// A plot of one or more curves.
 #[derive(Clone, Debug, Default)]
 pub struct CurvePlot {
+    /// Heading.
     pub title: String,
+    /// Under the horizontal axis.
     pub x_label: String,
     /// (name, points as (x, y) in order of x); points that are not finite are left out.
     pub curves: Vec<(String, Vec<(f64, f64)>)>,

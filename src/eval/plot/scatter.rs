@@ -16,8 +16,11 @@ const LONGEST_LABEL: f64 = 140.0;
 /// A map of points, such as [`crate::eval::projection::Map2d`].
 #[derive(Clone, Debug, Default)]
 pub struct ScatterPlot {
+    /// Heading.
     pub title: String,
+    /// Under the horizontal axis.
     pub x_label: String,
+    /// Beside the vertical axis.
     pub y_label: String,
     /// (x, y); points that are not finite are left out.
     pub points: Vec<[f64; 2]>,

@@ -15,9 +15,11 @@ pub use verdict::verdict;
 /// The parts of a report; what is missing or empty is left out of the page.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
+    /// Page title.
     pub title: String,
     /// A sentence or two on what was done: the data, the recipe.
     pub intro: Option<String>,
+    /// Curves of the run.
     pub training: Option<Training>,
     /// Scores of all representations on all tasks.
     pub probes: Vec<ProbeScore>,
@@ -25,7 +27,9 @@ pub struct Report {
     pub confusions: Vec<(String, Confusion)>,
     /// A map of embeddings coloured by label.
     pub map: Option<ScatterPlot>,
+    /// What stands close to a few clips.
     pub neighbours: Vec<NeighbourRow>,
+    /// Log-mel pictures.
     pub clips: Vec<ClipPicture>,
     /// The run's `config.toml` as text.
     pub config_toml: Option<String>,
@@ -36,6 +40,7 @@ pub struct Report {
 /// A run's curves.
 #[derive(Clone, Debug)]
 pub struct Training {
+    /// Every step.
     pub steps: Vec<StepMetrics>,
     /// Clips in a batch: an anchor chooses its positive among so many.
     pub batch: usize,
@@ -44,13 +49,16 @@ pub struct Training {
 /// A file and those most similar to it, best first, with their cosine similarity.
 #[derive(Clone, Debug)]
 pub struct NeighbourRow {
+    /// The clip asked about.
     pub name: String,
+    /// Nearest clips and their cosine similarity, best first.
     pub nearest: Vec<(String, f32)>,
 }
 
 /// The log-mel of a clip.
 #[derive(Clone, Debug)]
 pub struct ClipPicture {
+    /// The clip.
     pub name: String,
     /// Length of what the picture shows.
     pub seconds: f64,
