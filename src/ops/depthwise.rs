@@ -1,6 +1,6 @@
 //! Depthwise convolution with TensorFlow's "SAME" padding, and the one-channel stem that shares its kernels.
 //!
-//! y[c,n,i,j] = Σ w[c,u,v] x[c,n, i s + u - p, j s + v - p'] with zeros outside. Ho = ceil(H / s); of the padding that
+//! `y[c,n,i,j] = Σ w[c,u,v] x[c,n, i s + u - p, j s + v - p']` with zeros outside. Ho = ceil(H / s); of the padding that
 //! needs, the smaller half comes before: for even sizes and stride 2 a 3x3 filter has 0 before and 1 after, a 5x5 one
 //! 1 and 2. Backward: dx gathers the outputs that each x went into; dw sums over all planes in two stages, in a fixed
 //! order. Both read x or dy straight, so x is all that is kept.

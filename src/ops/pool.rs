@@ -13,7 +13,7 @@ static MEAN_DX: Kernel = kernel!("mean_pool_dx.wgsl");
 
 const WG: usize = 64;
 
-/// y[c][n] = the largest of the plane x[c][n]; x: `[C, N, H, W]`, y: `[C, N]`.
+/// `y[c][n]` = the largest of the plane `x[c][n]`; x: `[C, N, H, W]`, y: `[C, N]`.
 ///
 /// Backward: the gradient goes to the largest element, the first of them where several are equal. Keeps its position.
 #[track_caller]
@@ -40,7 +40,7 @@ pub fn max_pool(cx: &Ctx, x: &Var) -> Var {
     })
 }
 
-/// y[c][n] = the mean of the plane x[c][n]; x: `[C, N, H, W]`, y: `[C, N]`.
+/// `y[c][n]` = the mean of the plane `x[c][n]`; x: `[C, N, H, W]`, y: `[C, N]`.
 ///
 /// Backward: every element gets dy / (H W). Keeps nothing.
 #[track_caller]
