@@ -24,7 +24,7 @@
 //! | [`audio`] | decode, resample, crop, data sets, loader | files |
 //! | [`frontend`] | samples to the encoder's input | `ops` |
 //! | [`train`], [`eval`] | trainer, checkpoints, records; embeddings, probe, report | the above |
-//! | [`bench`] | the benchmarks | the above |
+//! | [`mod@bench`] | the benchmarks | the above |
 //!
 //! Feature maps are channel-major, `[C][N][H][W]`; vectors of a batch are `[features][N]`, a sample a column.
 

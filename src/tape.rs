@@ -1,6 +1,6 @@
 //! Reverse-mode differentiation in a page.
 //!
-//! The tape is an arena: each op that runs appends a [`Node`] with the ids of its inputs, what it saved, and a closure
+//! The tape is an arena: each op that runs appends a node with the ids of its inputs, what it saved, and a closure
 //! that turns the gradient of its output into gradients of its inputs. A node can only refer to earlier ones, so the
 //! order of creation is a topological order and the way back is a plain reverse loop. Closures are `FnOnce`: what was
 //! saved is freed as the walk goes back, so memory falls from the first backward kernel on.
