@@ -3,6 +3,7 @@
 mod adam;
 mod batch_norm;
 mod cases;
+mod checkpoint;
 mod cola;
 mod coverage;
 mod depthwise;

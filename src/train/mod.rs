@@ -2,6 +2,7 @@
 
 pub mod atomic;
 pub mod bytes;
+pub mod checkpoint;
 pub mod metrics;
 pub mod progress;
 pub mod tensorboard;
