@@ -50,6 +50,17 @@ pub enum GpuError {
         /// ` (limit N bytes)` or empty.
         limit: String,
     },
+    /// A batch so large that a few channels of a feature map pass what one binding may see.
+    #[error(
+        "a feature map with channels of {row_bytes} bytes is too large for this adapter, whose bindings see \
+         {limit_bytes} bytes; lower --batch"
+    )]
+    TooLarge {
+        /// One channel of the whole batch.
+        row_bytes: u64,
+        /// The adapter's limit on a binding.
+        limit_bytes: u64,
+    },
     /// The device is gone: driver reset, watchdog, unplugged.
     #[error("the GPU device was lost: {0}; the last checkpoint is intact, go on with --resume")]
     Lost(String),

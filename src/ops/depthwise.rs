@@ -132,7 +132,9 @@ impl Geometry {
 
     /// Ranges of channels that fit a binding.
     fn ranges(&self, gpu: &Gpu) -> Vec<(usize, usize)> {
-        split_rows(gpu, self.channels, self.planes * (self.h * self.w).max(self.ho * self.wo))
+        // an x that all channels share is bound whole
+        let x_plane = self.x_channel * self.h * self.w;
+        split_rows(gpu, self.channels, self.planes * x_plane.max(self.ho * self.wo))
     }
 
     fn x_rows(&self, x: &Tensor, c: usize, n: usize) -> Tensor {

@@ -22,7 +22,7 @@ pub mod se;
 pub mod softmax_xent;
 pub mod standardise;
 
-use crate::gpu::{Gpu, Value};
+use crate::gpu::{Gpu, GpuError, Value};
 
 /// Elements per invocation: four side by side where every row allows it, else one.
 pub(crate) fn elem(row_len: usize) -> (usize, (&'static str, Value)) {
@@ -41,16 +41,17 @@ pub(crate) fn u(n: usize) -> u32 {
 /// Ranges `(start, count)` of rows that each fit a binding and start at an aligned offset: how a tensor larger than the
 /// binding limit is handed to kernels. One range where it fits whole.
 ///
-/// # Panics
-/// When 64 rows alone pass the limit.
-#[track_caller]
+/// Raises [`GpuError::TooLarge`] when 64 rows alone pass the limit.
 pub(crate) fn split_rows(gpu: &Gpu, rows: usize, row_len: usize) -> Vec<(usize, usize)> {
     let fit = (gpu.caps().max_binding_bytes / (4 * row_len.max(1)) as u64) as usize;
     if rows <= fit {
         return vec![(0, rows)];
     }
-    // 64 rows of 4-byte elements start at a multiple of 256 bytes, the largest alignment there is
+    // 64 rows of 4-byte elements start at a multiple of 256 bytes, the largest alignment there is, and so does the
+    // place of the 64th channel in any tensor with a number or more a channel
     let step = fit / 64 * 64;
-    assert!(step > 0, "64 rows of {row_len} elements pass the binding limit of {} bytes", gpu.caps().max_binding_bytes);
+    if step == 0 {
+        GpuError::TooLarge { row_bytes: 4 * row_len as u64, limit_bytes: gpu.caps().max_binding_bytes }.raise();
+    }
     (0..rows).step_by(step).map(|start| (start, step.min(rows - start))).collect()
 }
