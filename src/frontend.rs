@@ -45,20 +45,16 @@ impl FrontEnd {
         if self.norm == InputNorm::NONE { log_mel } else { standardise(&log_mel, self.norm.mean, self.norm.std) }
     }
 
-    /// The plain log-mel, `[1, N, frames, bands]`.
-    pub fn log_mel(&self, samples: &Tensor) -> Tensor {
-        self.log_mel.log_mel(samples)
-    }
-
-    /// Mean and deviation of the log-mel over batches of segments, each `[N, samples]`.
-    ///
-    /// # Panics
-    /// Without a batch.
-    pub fn measure(&self, batches: impl Iterator<Item = Tensor>) -> InputNorm {
+    /// Mean and deviation of the log-mel over batches of segments, each `[N, samples]`; `None` without any.
+    pub fn measure(&self, batches: impl Iterator<Item = Tensor>) -> Option<InputNorm> {
         let mut moments = Moments::about(TYPICAL_MEAN);
-        batches.for_each(|samples| moments.add(&self.log_mel(&samples)));
-        let (mean, std) = moments.mean_std();
+        let mut any = false;
+        for samples in batches {
+            any |= !samples.is_empty();
+            moments.add(&self.log_mel.log_mel(&samples));
+        }
+        let (mean, std) = any.then(|| moments.mean_std())?;
         // Silence alone has no deviation.
-        InputNorm { mean, std: std.max(1e-3) }
+        Some(InputNorm { mean, std: std.max(1e-3) })
     }
 }

@@ -1,8 +1,21 @@
-//! Training: what is recorded of a run, and how its files stay whole.
+//! Training: configuration, the loop, checkpoints, and what is recorded of a run.
+//!
+//! Read in this order: [`recipe`] (every setting), [`config`] (where settings come from), [`step`] (one step), [`trainer`] (the loop around it), [`checkpoint`].
 
 pub mod atomic;
 pub mod bytes;
 pub mod checkpoint;
+pub mod config;
+pub mod environment;
+mod error;
+pub mod held_out;
+pub mod memory;
 pub mod metrics;
 pub mod progress;
+pub mod recipe;
+mod records;
+pub mod step;
 pub mod tensorboard;
+pub mod trainer;
+
+pub use error::TrainError;

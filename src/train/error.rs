@@ -1,0 +1,51 @@
+//! Why training ended early.
+
+use super::atomic::WriteError;
+use super::checkpoint::CheckpointError;
+use super::metrics::MetricsError;
+use crate::audio::AudioError;
+use crate::gpu::GpuError;
+use std::path::PathBuf;
+
+/// One line: what happened, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The data.
+    #[error(transparent)]
+    Audio(#[from] AudioError),
+    /// A checkpoint that cannot be read.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The step log.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+    /// A file that cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The device.
+    #[error(transparent)]
+    Gpu(#[from] GpuError),
+    /// Too little memory, or a limit of the adapter, with what would fit.
+    #[error("{error}: {hint}")]
+    TooLarge {
+        /// Which tensor wanted how much.
+        error: GpuError,
+        /// The largest batch that fits.
+        hint: String,
+    },
+    /// A loss or a gradient that is NaN or infinite.
+    #[error(
+        "the loss or its gradient became NaN or infinite at step {step} (learning rate {lr:.1e}); the checkpoint of step \
+         {saved} in {} is good and was kept; start again with a lower --lr, or with --clip 1", .run.display()
+    )]
+    NotFinite {
+        /// Counted from 1.
+        step: u64,
+        /// Of that step.
+        lr: f32,
+        /// Step of the last checkpoint.
+        saved: u64,
+        /// Folder of the run.
+        run: PathBuf,
+    },
+}

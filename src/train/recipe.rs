@@ -1,0 +1,229 @@
+//! The configuration of a run, key by key, and the two recipes that fill it with defaults.
+
+use super::bytes::Bytes;
+use crate::nn::efficientnet::Pooling;
+use crate::optim::{Decay, EpsConvention};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// A named set of choices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Recipe {
+    /// What the public code of COLA does, with the paper's learning rate.
+    Paper,
+    /// The default: the same loss and network with the input and the optimiser as one would set them today.
+    Standard,
+}
+
+/// Where the level of a segment is taken from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// The whole clip is divided by its L2 norm, then cropped.
+    Clip,
+    /// Every crop is divided by its own L2 norm, as in testing.
+    Crop,
+}
+
+/// How the log-mel is scaled before the encoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InputScaling {
+    /// As it is.
+    None,
+    /// Divided by 255, as Keras' EfficientNet does with pictures (spec A2).
+    Paper,
+    /// Mean 0 and deviation 1 over the training set, measured before the first step.
+    Standard,
+}
+
+impl FromStr for InputScaling {
+    type Err = String;
+    fn from_str(text: &str) -> Result<InputScaling, String> {
+        match text {
+            "none" => Ok(InputScaling::None),
+            "paper" => Ok(InputScaling::Paper),
+            "standard" => Ok(InputScaling::Standard),
+            _ => Err(format!("'{text}' is none of none, paper, standard")),
+        }
+    }
+}
+
+/// Which similarity compares two segments; its temperature is a key of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SimilarityKind {
+    /// gᵀ W g' with LayerNorm and tanh in the projection.
+    Bilinear,
+    /// Cosine over a temperature.
+    Cosine,
+}
+
+/// Adam, or Adam with decoupled weight decay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptimizerKind {
+    /// `weight_decay` must be 0.
+    Adam,
+    /// `weight_decay` applies to weights, not to biases and norms.
+    Adamw,
+}
+
+/// Everything that decides what a run computes, and how it is carried out. Keys of the file are the fields.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainConfig {
+    /// Where the defaults come from.
+    pub recipe: Recipe,
+    /// Folder, list file or manifest.
+    pub data: PathBuf,
+    /// Share of the recordings that is never trained on, for measuring.
+    pub held_out: f64,
+    /// Decides the initial weights, the order of the data, the crops and the noise.
+    pub seed: u64,
+
+    /// Length of the run in steps; of `steps`, `epochs` and `minutes` one is above 0.
+    pub steps: u64,
+    /// Length in passes over the data.
+    pub epochs: u64,
+    /// Length in minutes of wall time, turned into steps once the first ten have been timed.
+    pub minutes: f64,
+    /// Pairs a step.
+    pub batch: usize,
+
+    /// Where the level of a segment is taken from.
+    pub level: Level,
+    /// Standard deviation of the noise added to the positive.
+    pub noise: f64,
+    /// How the log-mel is scaled.
+    pub input_norm: InputScaling,
+
+    /// How two projected segments are compared.
+    pub similarity: SimilarityKind,
+    /// Divides the cosine; the bilinear similarity has none.
+    pub temperature: f64,
+    /// What becomes of the last feature map.
+    pub pooling: Pooling,
+    /// Rate of the last block; block b of 16 has b / 16 of it. 0 for none.
+    pub stochastic_depth: f64,
+    /// Weight of a new batch in batch norm's running statistics (torch's convention; Keras' 0.99 is 0.01).
+    pub bn_momentum: f64,
+
+    /// Adam or AdamW.
+    pub optimizer: OptimizerKind,
+    /// Highest learning rate.
+    pub lr: f64,
+    /// Steps over which the learning rate rises.
+    pub warmup: u64,
+    /// What follows.
+    pub schedule: Decay,
+    /// Decoupled weight decay, for `adamw`.
+    pub weight_decay: f64,
+    /// Gradients of a larger norm are scaled down to it; 0 for no limit.
+    pub clip: f64,
+    /// Which of the two places Adam's epsilon stands in.
+    pub adam_eps: EpsConvention,
+
+    /// Steps between two checkpoints.
+    pub checkpoint_every: u64,
+    /// RAM for decoded audio.
+    pub cache: Bytes,
+    /// Threads that decode audio.
+    pub workers: usize,
+    /// `best`, an index, or part of a name.
+    pub adapter: String,
+    /// `auto`, or a tier of kernels.
+    pub tier: String,
+    /// Most device memory to hold; 0 for no limit.
+    pub memory_budget: Bytes,
+    /// The first bad file ends the run.
+    pub strict: bool,
+}
+
+impl Default for TrainConfig {
+    fn default() -> TrainConfig {
+        TrainConfig::of(Recipe::Standard)
+    }
+}
+
+impl TrainConfig {
+    /// The table of a recipe: what the two differ in.
+    pub fn of(recipe: Recipe) -> TrainConfig {
+        match recipe {
+            Recipe::Paper => TrainConfig {
+                level: Level::Clip,
+                noise: 0.001,
+                input_norm: InputScaling::Paper,
+                stochastic_depth: 0.2,
+                bn_momentum: 0.01,
+                adam_eps: EpsConvention::Keras,
+                lr: 1e-4,
+                warmup: 0,
+                schedule: Decay::Constant,
+                ..TrainConfig::shared(recipe)
+            },
+            Recipe::Standard => TrainConfig {
+                level: Level::Crop,
+                noise: 0.0,
+                input_norm: InputScaling::Standard,
+                // Short runs underfit: they have no use for it, and a probe sees steadier features without.
+                stochastic_depth: 0.0,
+                // Keras' 0.01 lags a hundred steps behind the weights, a good part of a short run.
+                bn_momentum: 0.1,
+                adam_eps: EpsConvention::PyTorch,
+                lr: 1e-3,
+                warmup: 50,
+                schedule: Decay::Cosine,
+                ..TrainConfig::shared(recipe)
+            },
+        }
+    }
+
+    /// What the recipes have in common.
+    fn shared(recipe: Recipe) -> TrainConfig {
+        TrainConfig {
+            recipe,
+            data: PathBuf::new(),
+            held_out: 0.0,
+            seed: 0,
+            steps: 0,
+            epochs: 100,
+            minutes: 0.0,
+            batch: 64,
+            level: Level::Crop,
+            noise: 0.0,
+            input_norm: InputScaling::None,
+            similarity: SimilarityKind::Bilinear,
+            temperature: 0.2,
+            pooling: Pooling::Max,
+            stochastic_depth: 0.0,
+            bn_momentum: 0.01,
+            optimizer: OptimizerKind::Adam,
+            lr: 1e-4,
+            warmup: 0,
+            schedule: Decay::Constant,
+            weight_decay: 0.0,
+            clip: 0.0,
+            adam_eps: EpsConvention::PyTorch,
+            checkpoint_every: 200,
+            cache: Bytes(2_000_000_000),
+            workers: std::thread::available_parallelism().map_or(2, |n| n.get().min(8)),
+            adapter: "best".into(),
+            tier: "auto".into(),
+            memory_budget: Bytes(0),
+            strict: false,
+        }
+    }
+}
+
+impl Recipe {
+    /// As it is written in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Recipe::Paper => "paper",
+            Recipe::Standard => "standard",
+        }
+    }
+}

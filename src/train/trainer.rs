@@ -1,0 +1,338 @@
+//! The training loop.
+//!
+//! The device is kept busy: a step's numbers are waited for only after the next step has been recorded, so two steps
+//! are in flight. Data order, crops, noise, learning rate and stochastic depth are functions of (seed, step); with the
+//! checkpoint that makes a resumed run equal to an uninterrupted one, bit for bit on the same adapter.
+
+use super::checkpoint::{self, RunState};
+use super::config::{InputScaling, TrainConfig};
+use super::error::TrainError;
+use super::held_out::{self, HeldOut, HeldOutScore};
+use super::memory;
+use super::metrics::StepMetrics;
+use super::progress::human_bytes;
+use super::records::Records;
+use super::step::{State, StepPending, StepResult, train_step};
+use crate::audio::{Clip, Loader, LoaderConfig, PairBatch, SEGMENT_SAMPLES};
+use crate::eval::projection::effective_rank;
+use crate::frontend::{FrontEnd, InputNorm};
+use crate::gpu::{Gpu, GpuError, catch};
+use crate::tensor::Tensor;
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// Steps recorded before the first one's numbers are waited for.
+const IN_FLIGHT: usize = 2;
+/// Steps between two measurements of the effective rank.
+const RANK_EVERY: u64 = 50;
+/// Features that the effective rank is measured on.
+const RANK_ROWS: usize = 128;
+/// Steps that are timed before a run of `--minutes` fixes its length.
+const TIMED_STEPS: u64 = 10;
+/// Segments that the scaling of the input is measured on.
+const NORM_SEGMENTS: usize = 1024;
+
+/// What a run is given besides its configuration.
+pub struct Job<'a> {
+    /// Clips to train on.
+    pub clips: Vec<Clip>,
+    /// Folder of the run; it exists.
+    pub run: &'a Path,
+    /// The configuration.
+    pub config: &'a TrainConfig,
+    /// Set by Ctrl-C: the run saves and ends.
+    pub stop: &'a AtomicBool,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Steps done, in all.
+    pub steps: u64,
+    /// Whether all steps were done; else it was stopped.
+    pub finished: bool,
+    /// The last held-out score, and among how many pairs it chooses, if recordings were held out.
+    pub held_out: Option<(HeldOutScore, usize)>,
+    /// Clips that turned out unusable while training, with the reason.
+    pub skipped: Vec<(PathBuf, crate::audio::AudioError)>,
+}
+
+/// Trains to the end, or until stopped; goes on where a checkpoint is found in the folder of the run.
+///
+/// # Errors
+/// [`TrainError`]: bad data, a full disk, a loss that is not finite, a device that fails. The last checkpoint stays.
+pub fn run(gpu: &Gpu, job: Job) -> Result<Outcome, TrainError> {
+    let config = job.config;
+    catch(|| Trainer::new(gpu, job)?.run()).unwrap_or_else(|error| Err(explain(gpu, config, error)))
+}
+
+struct Trainer<'a> {
+    config: &'a TrainConfig,
+    run: &'a Path,
+    stop: &'a AtomicBool,
+    state: State,
+    loader: Loader,
+    held_out: Option<HeldOut>,
+    records: Records,
+    saved: RunState,
+    in_flight: VecDeque<(PairBatch, StepPending)>,
+    /// Losses since the last checkpoint, to tell the best one.
+    losses: Vec<f32>,
+    last_score: Option<HeldOutScore>,
+    seconds_before: f64,
+    /// When this process began, and when its last step and its first one were done.
+    began: Instant,
+    last_done: Instant,
+    first_done: Option<(u64, Instant)>,
+}
+
+impl<'a> Trainer<'a> {
+    fn new(gpu: &Gpu, job: Job<'a>) -> Result<Trainer<'a>, TrainError> {
+        let Job { clips, run, config, stop } = job;
+        let began = Instant::now();
+        let (train, held) = held_out::split(clips, config.held_out, config.seed);
+        let train = Arc::new(train);
+        let loading = loader_config(config);
+        let (state, saved) = match checkpoint::find(run)? {
+            Some(saved) => {
+                let mut state = State::new(gpu, config, saved.input_norm, UNKNOWN);
+                let saved = checkpoint::load(run, &state.model, &config.fingerprint())?;
+                state.optimizer.steps = saved.step;
+                (state, saved)
+            }
+            None => {
+                let norm = input_norm(gpu, &train, config)?;
+                let saved = RunState::new(norm, config.recipe.name(), config.fingerprint());
+                (State::new(gpu, config, norm, UNKNOWN), saved)
+            }
+        };
+        let loader = Loader::start(train, loading.clone(), saved.step)?;
+        let held_out = match held.is_empty() {
+            true => None,
+            false => Some(HeldOut::load(held, LoaderConfig { seed: config.seed.wrapping_add(1), ..loading })?),
+        };
+        let records = Records::open(run, saved.step)?;
+        let (in_flight, losses, last_score, first_done) = Default::default();
+        let (seconds_before, last_done) = (saved.seconds, Instant::now());
+        Ok(Trainer {
+            config,
+            run,
+            stop,
+            state,
+            loader,
+            held_out,
+            records,
+            saved,
+            in_flight,
+            losses,
+            last_score,
+            seconds_before,
+            began,
+            last_done,
+            first_done,
+        })
+    }
+
+    fn run(mut self) -> Result<Outcome, TrainError> {
+        self.settle_length();
+        if self.step() == 0 {
+            self.save(true)?;
+        }
+        while self.step() < self.length() && !self.stop.load(Ordering::Relaxed) && !self.out_of_time() {
+            let batch = self.loader.next()?;
+            let keep_pooled = self.step().is_multiple_of(RANK_EVERY);
+            let pending = train_step(&mut self.state, &batch.samples, keep_pooled);
+            self.in_flight.push_back((batch, pending));
+            self.drain(IN_FLIGHT - 1, None)?;
+            let settled = self.settle_length();
+            if settled || self.step().is_multiple_of(self.config.checkpoint_every) {
+                self.checkpoint()?;
+            }
+        }
+        self.checkpoint()?;
+        self.records.finish();
+        Ok(Outcome {
+            steps: self.step(),
+            finished: self.step() >= self.length() || self.out_of_time(),
+            held_out: self.last_score.zip(self.held_out.as_ref().map(HeldOut::pairs)),
+            skipped: self.loader.skipped(),
+        })
+    }
+
+    /// Steps recorded so far, those in flight included.
+    fn step(&self) -> u64 {
+        self.state.optimizer.steps
+    }
+
+    fn length(&self) -> u64 {
+        self.state.schedule.total_steps
+    }
+
+    /// Waits for steps until at most `most` are in flight. `score` belongs to the last of them.
+    fn drain(&mut self, most: usize, score: Option<HeldOutScore>) -> Result<(), TrainError> {
+        while self.in_flight.len() > most {
+            let Some((batch, pending)) = self.in_flight.pop_front() else { break };
+            let score = score.filter(|_| self.in_flight.is_empty());
+            self.done(&batch, pending.wait(), score)?;
+        }
+        Ok(())
+    }
+
+    /// Notes the numbers of a step.
+    fn done(&mut self, batch: &PairBatch, result: StepResult, score: Option<HeldOutScore>) -> Result<(), TrainError> {
+        let now = Instant::now();
+        let wall = (now - self.last_done).as_secs_f64().max(1e-9);
+        self.last_done = now;
+        let step = batch.step + 1;
+        self.first_done.get_or_insert((step, now));
+        if !(result.loss.is_finite() && result.grad_norm.is_finite()) {
+            return Err(TrainError::NotFinite {
+                step,
+                lr: result.lr,
+                saved: self.saved.step,
+                run: self.run.to_owned(),
+            });
+        }
+        self.losses.push(result.loss);
+        let rank = result.pooled.map(|pooled| rank_of_anchors(&pooled, self.state.batch()));
+        let record = StepMetrics {
+            step,
+            epoch: batch.epoch,
+            loss: result.loss,
+            accuracy: result.accuracy,
+            lr: result.lr,
+            segments_per_second: (2.0 * self.state.batch() as f64 / wall) as f32,
+            wait_percent: (batch.wait_ms / (10.0 * wall)).min(100.0) as f32,
+            grad_norm: Some(result.grad_norm),
+            effective_rank: rank,
+            held_out_loss: score.map(|s| s.loss),
+            held_out_accuracy: score.map(|s| s.accuracy),
+        };
+        self.records.step(&record, self.length(), self.state.gpu.memory().peak_bytes)?;
+        Ok(())
+    }
+
+    /// Measures the held-out recordings and saves.
+    fn checkpoint(&mut self) -> Result<(), TrainError> {
+        if self.saved.step == self.step() {
+            return Ok(());
+        }
+        let score = self.held_out.as_ref().map(|held_out| held_out.measure(&self.state));
+        self.drain(0, score)?;
+        self.last_score = score.or(self.last_score);
+        let mean = self.losses.iter().sum::<f32>() / self.losses.len() as f32;
+        self.losses.clear();
+        let loss = score.map_or(mean, |score| score.loss);
+        let best = loss < self.saved.best_loss;
+        if best {
+            self.saved.best_loss = loss;
+        }
+        self.save(best)
+    }
+
+    /// Only called with nothing in flight: what is saved is known to be finite.
+    fn save(&mut self, best: bool) -> Result<(), TrainError> {
+        self.records.sync()?;
+        self.saved.step = self.step();
+        self.saved.total_steps = self.length();
+        self.saved.seconds = self.seconds();
+        checkpoint::save(self.run, &self.state.model, &self.saved, best)?;
+        Ok(())
+    }
+
+    /// Seconds spent on this run, earlier processes included.
+    fn seconds(&self) -> f64 {
+        self.seconds_before + self.began.elapsed().as_secs_f64()
+    }
+
+    fn out_of_time(&self) -> bool {
+        self.config.minutes > 0.0 && self.seconds() > 60.0 * self.config.minutes
+    }
+
+    /// Works out the number of steps once it can be known; true when that happens after the start, which calls for a
+    /// checkpoint: a resumed run must follow the same schedule.
+    fn settle_length(&mut self) -> bool {
+        if self.length() != UNKNOWN {
+            return false;
+        }
+        let config = self.config;
+        if config.minutes == 0.0 {
+            self.set_length(config.steps.max(config.epochs * self.loader.steps_per_epoch()));
+            return false;
+        }
+        if self.saved.total_steps > 0 && self.saved.total_steps != UNKNOWN {
+            self.set_length(self.saved.total_steps);
+            return false;
+        }
+        let Some((first, at)) = self.first_done else { return false };
+        let timed = self.step() - self.in_flight.len() as u64 - first;
+        if timed < TIMED_STEPS {
+            return false;
+        }
+        let seconds_a_step = (self.last_done - at).as_secs_f64() / timed as f64;
+        let left = (60.0 * config.minutes - self.seconds()).max(0.0);
+        self.set_length(self.step() + (0.97 * left / seconds_a_step) as u64);
+        true
+    }
+
+    fn set_length(&mut self, steps: u64) {
+        self.state.schedule.total_steps = steps;
+    }
+}
+
+/// The length of a run that has yet to be timed; a cosine over it stays at its peak.
+const UNKNOWN: u64 = u64::MAX;
+
+fn loader_config(config: &TrainConfig) -> LoaderConfig {
+    LoaderConfig {
+        batch: config.batch,
+        seed: config.seed,
+        workers: config.workers,
+        queue: 2,
+        cache_bytes: config.cache.0,
+        crop: config.crop_rule(),
+        noise: config.noise as f32,
+        strict: config.strict,
+    }
+}
+
+/// The scaling of the log-mel, measured on the first batches where the recipe asks for that.
+fn input_norm(gpu: &Gpu, clips: &Arc<Vec<Clip>>, config: &TrainConfig) -> Result<InputNorm, TrainError> {
+    match config.input_norm {
+        InputScaling::None => Ok(InputNorm::NONE),
+        InputScaling::Paper => Ok(InputNorm::PAPER),
+        InputScaling::Standard => {
+            let mut loader = Loader::start(clips.clone(), loader_config(config), 0)?;
+            let batches = loader.steps_per_epoch().min(NORM_SEGMENTS.div_ceil(2 * config.batch) as u64);
+            let batches = (0..batches).map(|_| loader.next()).collect::<Result<Vec<_>, _>>()?;
+            let shape = [2 * config.batch, SEGMENT_SAMPLES];
+            let samples = batches.iter().map(|batch| Tensor::from_slice(gpu, &shape, &batch.samples));
+            Ok(FrontEnd::new(gpu, InputNorm::NONE).measure(samples).unwrap_or(InputNorm::NONE))
+        }
+    }
+}
+
+/// Effective rank of the encoder's outputs `[features, segments]` for the anchors, or as many of them as it takes.
+fn rank_of_anchors(pooled: &[f32], batch: usize) -> f32 {
+    let segments = 2 * batch;
+    let (rows, features) = (batch.min(RANK_ROWS), pooled.len() / segments);
+    let anchors: Vec<f32> = (0..rows).flat_map(|n| (0..features).map(move |f| pooled[f * segments + n])).collect();
+    effective_rank(&anchors, rows, features) as f32
+}
+
+/// A device failure with what to do about it: where memory or a limit was passed, the largest batch that fits.
+fn explain(gpu: &Gpu, config: &TrainConfig, error: GpuError) -> TrainError {
+    let limit_bytes = match &error {
+        GpuError::OutOfMemory { in_use_bytes, .. } => gpu.memory_limit_bytes().unwrap_or(*in_use_bytes),
+        GpuError::TooLarge { .. } => gpu.memory_limit_bytes().unwrap_or(u64::MAX),
+        _ => return TrainError::Gpu(error),
+    };
+    let hint = match memory::largest_batch(gpu.caps(), config, limit_bytes) {
+        Some((batch, peak)) => format!("--batch {batch} takes {} and fits", human_bytes(peak)),
+        None => "not even a batch of 2 fits there; use another --adapter".into(),
+    };
+    TrainError::TooLarge { error, hint }
+}
