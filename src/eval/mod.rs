@@ -1,9 +1,14 @@
 //! How good a representation is: measures, maps, pictures, and the report of a run.
 
+pub mod embed;
+pub mod encoder;
 pub mod heatmap;
 pub mod metrics;
 pub mod neighbours;
 pub mod npy;
 pub mod plot;
+pub mod probe;
+pub mod probe_log;
 pub mod projection;
 pub mod report;
+pub mod stats;

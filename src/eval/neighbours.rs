@@ -9,6 +9,26 @@ pub struct Neighbour {
     pub similarity: f32,
 }
 
+/// Each column of `[rows, cols]` with mean 0 and deviation 1. Pooled features are all positive and a few are large: as
+/// they are, every pair of rows has a cosine near 1. A column that never changes becomes 0.
+///
+/// # Panics
+/// If `values` is not a whole number of rows, or `cols` is 0.
+#[track_caller]
+pub fn standardised(values: &[f32], cols: usize) -> Vec<f32> {
+    assert!(cols > 0 && values.len().is_multiple_of(cols), "{} values are not rows of {cols}", values.len());
+    let rows = (values.len() / cols).max(1) as f64;
+    let mut out = values.to_vec();
+    for column in 0..cols {
+        let of_column = || values.iter().skip(column).step_by(cols).map(|&x| f64::from(x));
+        let mean = of_column().sum::<f64>() / rows;
+        let variance = of_column().map(|x| (x - mean).powi(2)).sum::<f64>() / rows;
+        let scale = if variance > 1e-24 { 1.0 / variance.sqrt() } else { 0.0 };
+        out.iter_mut().skip(column).step_by(cols).for_each(|x| *x = ((f64::from(*x) - mean) * scale) as f32);
+    }
+    out
+}
+
 /// Rows scaled to unit length, to be asked for the nearest of a query.
 pub struct CosineIndex {
     unit_rows: Vec<f32>,
@@ -84,5 +104,12 @@ mod tests {
         let found = index.nearest(&[0.0, 0.5], 2);
         assert_eq!(found[0], Neighbour { row: 2, similarity: 1.0 });
         assert_abs_diff_eq!(found[1].similarity, 1.0 / 101.0_f32.sqrt(), epsilon = 1e-6);
+    }
+
+    #[test]
+    fn standardised_columns_have_mean_0_and_deviation_1() {
+        let out = standardised(&[1.0, 5.0, 3.0, 5.0, 5.0, 5.0], 2);
+        let root = 1.5f32.sqrt();
+        assert_eq!(out, [-root, 0.0, 0.0, 0.0, root, 0.0]);
     }
 }

@@ -1,0 +1,106 @@
+//! A frozen encoder with the front end that belongs to it.
+
+use crate::audio::{Clip, EvalLoader, SEGMENT_SAMPLES};
+use crate::frontend::{FrontEnd, InputNorm};
+use crate::gpu::Gpu;
+use crate::nn::model::ColaModel;
+use crate::tape::{Ctx, Var};
+use crate::tensor::Tensor;
+use crate::train::checkpoint::{CheckpointError, Part, Weights};
+use crate::train::config::InputScaling;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Why an encoder could not be made ready.
+#[derive(Debug, thiserror::Error)]
+pub enum EncoderError {
+    /// The weights.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// A file that is not one of ours.
+    #[error(
+        "{}: the file does not tell how the network's input was scaled; add --input-norm none, paper or standard", .0.display()
+    )]
+    UnknownScaling(PathBuf),
+}
+
+/// From samples to vectors, batch norm with its running statistics.
+pub struct Encoder {
+    gpu: Gpu,
+    model: ColaModel,
+    front_end: FrontEnd,
+}
+
+impl Encoder {
+    /// A model with weights, and the scaling that it was trained with.
+    pub fn new(gpu: &Gpu, model: ColaModel, norm: InputNorm) -> Encoder {
+        Encoder { gpu: gpu.clone(), model, front_end: FrontEnd::new(gpu, norm) }
+    }
+
+    /// The encoder of a run's folder, or of a `.safetensors` file with tensors named as ours, timm's for example.
+    ///
+    /// `scaling` goes over what is stored with the weights; [`InputScaling::Standard`] takes the stored numbers, or
+    /// where there are none measures them on the first of `clips`.
+    ///
+    /// # Errors
+    /// Weights that cannot be read or are another network's, or that come without a scaling when none is given.
+    pub fn load(
+        gpu: &Gpu,
+        source: &Path,
+        scaling: Option<InputScaling>,
+        clips: &Arc<Vec<Clip>>,
+        workers: usize,
+    ) -> Result<Encoder, EncoderError> {
+        let weights = Weights::open(source)?;
+        let config = weights.info().map(|info| info.model.clone()).unwrap_or_default();
+        let model = ColaModel::new(gpu, &config, 0);
+        weights.load_into(&model, Part::Encoder)?;
+        let norm = match (scaling, weights.info().map(|info| info.input_norm)) {
+            (None | Some(InputScaling::Standard), Some(norm)) => norm,
+            (Some(InputScaling::None), _) => InputNorm::NONE,
+            (Some(InputScaling::Paper), _) => InputNorm::PAPER,
+            (Some(InputScaling::Standard), None) => measure(gpu, clips, workers),
+            (None, None) => return Err(EncoderError::UnknownScaling(source.to_owned())),
+        };
+        Ok(Encoder::new(gpu, model, norm))
+    }
+
+    /// The same network and scaling with the weights that it had before training.
+    pub fn before_training(&self, seed: u64) -> Encoder {
+        Encoder::new(&self.gpu, ColaModel::new(&self.gpu, self.model.config(), seed), self.front_end.norm)
+    }
+
+    /// The device.
+    pub fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
+    /// Length of a vector.
+    pub fn features(&self) -> usize {
+        self.model.config().pooling.features()
+    }
+
+    /// Segments `[N, SEGMENT_SAMPLES]`, each of unit L2 norm, to `[features, N]`.
+    ///
+    /// # Panics
+    /// When the segments have another length.
+    #[track_caller]
+    pub fn encode(&self, samples: &Tensor) -> Tensor {
+        assert_eq!(samples.dims2()[1], SEGMENT_SAMPLES, "samples of a segment");
+        let input = Var::constant(self.front_end.features(samples));
+        self.model.encode(&Ctx::inference(&self.gpu), &input, 0).value
+    }
+}
+
+/// A scaling is measured on so many clips, or minutes of long ones.
+const MEASURED: usize = 256;
+
+/// Mean and deviation of the log-mel over some of the clips, spread evenly.
+fn measure(gpu: &Gpu, clips: &Arc<Vec<Clip>>, workers: usize) -> InputNorm {
+    let step = clips.len().div_ceil(MEASURED).max(1);
+    let some = Arc::new(clips.iter().step_by(step).cloned().collect());
+    let items = EvalLoader::start(some, workers, workers).filter_map(Result::ok).take(MEASURED);
+    let segments = items.map(|item| Tensor::from_slice(gpu, &[item.starts_s.len(), SEGMENT_SAMPLES], &item.segments));
+    // Without a single usable clip nothing is going to be scaled.
+    FrontEnd::new(gpu, InputNorm::NONE).measure(segments).unwrap_or(InputNorm::NONE)
+}
