@@ -2,9 +2,15 @@
 //!
 //! Results go to standard output, everything else to standard error. An error is one line and exit code 1.
 
+mod bench;
 mod device;
 mod doctor;
+mod embed;
 mod mel;
+mod pretrain;
+mod probe;
+mod report;
+mod run;
 mod synth;
 
 use clap::{ArgAction, Parser, Subcommand};
@@ -33,8 +39,13 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Doctor(doctor::Args),
+    Pretrain(Box<pretrain::Args>),
+    Probe(probe::Args),
+    Embed(embed::Args),
     Mel(mel::Args),
+    Report(report::Args),
     Synth(synth::Args),
+    Bench(bench::Args),
 }
 
 /// Parses the command line and runs it.
@@ -44,8 +55,13 @@ pub fn main() -> ExitCode {
     // A failure of the device unwinds out of the op that met it and becomes an error here.
     let result = cola::gpu::catch(|| match cli.command {
         Command::Doctor(args) => args.run(),
+        Command::Pretrain(args) => args.run(),
+        Command::Probe(args) => args.run(),
+        Command::Embed(args) => args.run(),
         Command::Mel(args) => args.run(),
+        Command::Report(args) => args.run(),
         Command::Synth(args) => args.run(),
+        Command::Bench(args) => args.run(),
     });
     match result.map_err(anyhow::Error::from).and_then(|result| result) {
         Ok(code) => code,

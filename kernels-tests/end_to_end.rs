@@ -1,0 +1,327 @@
+//! The program as a person runs it: real processes on a few synthetic clips.
+//!
+//! Sizes are tiny so that all of it takes a few minutes on two cores without a GPU.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use cola::train::metrics::{METRICS_FILE, StepMetrics, read_metrics};
+use tempfile::TempDir;
+
+fn cola(args: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cola"));
+    command.args(args.split_whitespace()).stdin(Stdio::null());
+    if let Ok(adapter) = std::env::var("COLA_ADAPTER")
+        && ["pretrain", "probe", "embed", "mel", "report", "bench"].iter().any(|c| args.starts_with(c))
+    {
+        command.args(["--adapter", &adapter]);
+    }
+    command
+}
+
+fn output(args: &str) -> Output {
+    cola(args).output().expect("the program starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Runs to a good end and returns standard output.
+#[track_caller]
+fn succeed(args: &str) -> String {
+    let out = output(args);
+    assert!(out.status.success(), "cola {args}\n{}{}", text(&out.stdout), text(&out.stderr));
+    text(&out.stdout)
+}
+
+/// Fails with exit code 1 and one line of error that holds all of `parts`.
+#[track_caller]
+fn refuse(out: &Output, parts: &[&str]) {
+    let stderr = text(&out.stderr);
+    assert_eq!(out.status.code(), Some(1), "{stderr}");
+    let errors: Vec<&str> = stderr.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert_eq!(errors.len(), 1, "{stderr}");
+    assert_eq!(stderr.lines().last(), Some(errors[0]), "the error comes last: {stderr}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    for part in parts {
+        assert!(errors[0].contains(part), "'{part}' is missing from: {}", errors[0]);
+    }
+}
+
+/// Labelled synthetic clips, made once: DIR/{train,test}/<family>/*.wav, 6 families of 6 and 2 clips.
+fn sounds() -> &'static Path {
+    static SOUNDS: OnceLock<TempDir> = OnceLock::new();
+    let folder = SOUNDS.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        succeed(&format!("synth {} --clips-per-family 8", folder.path().display()));
+        folder
+    });
+    folder.path()
+}
+
+fn train_folder() -> String {
+    sounds().join("train").display().to_string()
+}
+
+/// A run of a few dozen steps, made once.
+fn trained() -> &'static Path {
+    static RUN: OnceLock<TempDir> = OnceLock::new();
+    let folder = RUN.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let run = folder.path().join("run");
+        let options = "--batch 8 --steps 40 --similarity cosine --temperature 0.1 --warmup 5 --held-out 0.15";
+        succeed(&format!("pretrain {} --out {} {options}", train_folder(), run.display()));
+        folder
+    });
+    Box::leak(folder.path().join("run").into_boxed_path())
+}
+
+fn metrics(run: &Path) -> Vec<StepMetrics> {
+    read_metrics(&run.join(METRICS_FILE)).expect("a run's log")
+}
+
+/// What must not depend on when the process was killed, bit for bit; times do.
+fn numbers(run: &Path) -> Vec<[Option<u32>; 6]> {
+    let of = |m: StepMetrics| {
+        let measured = [m.grad_norm, m.effective_rank, m.held_out_loss];
+        let [a, b, c] = measured.map(|x| x.map(f32::to_bits));
+        [Some(m.step as u32), Some(m.loss.to_bits()), Some(m.accuracy.to_bits()), a, b, c]
+    };
+    metrics(run).into_iter().map(of).collect()
+}
+
+/// A process that is killed when the test fails.
+struct Running(Child);
+
+impl Running {
+    fn start(mut command: Command) -> Running {
+        Running(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts"))
+    }
+
+    /// Waits for a line on standard error.
+    fn wait_for(&mut self, part: &str) {
+        let stderr = BufReader::new(self.0.stderr.as_mut().expect("piped"));
+        for line in stderr.lines() {
+            if line.expect("text").contains(part) {
+                return;
+            }
+        }
+        panic!("the process ended without saying '{part}'");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn learning_probing_embedding_reporting() {
+    let run = trained();
+    let steps = metrics(run);
+    let mean = |m: &[StepMetrics]| m.iter().map(|m| m.loss).sum::<f32>() / m.len() as f32;
+    let (first, last) = (mean(&steps[..8]), mean(&steps[32..]));
+    assert!(last < 0.9 * first, "the loss fell from {first} to {last} only");
+    let score = steps.last().expect("40 steps").held_out_accuracy;
+    assert!(score.is_some_and(|s| (0.0..=1.0).contains(&s)), "{score:?}");
+
+    let task = sounds().display().to_string();
+    let probe = |options: &str| succeed(&format!("probe {} {task} --epochs 20 {options}", run.display()));
+    let once = probe("");
+    assert!(once.contains("pre-trained: accuracy") && once.contains("12 test clips"), "{once}");
+    assert_eq!(once, probe(""), "the same seed gives the same accuracy");
+    let statistics = probe("--features logmel-stats");
+    assert!(statistics.contains("log-mel statistics"), "{statistics}");
+    assert!(probe("--random").contains("untrained encoder"));
+
+    let out = tempfile::tempdir().expect("a temporary folder");
+    let file = |name: &str| out.path().join(name).display().to_string();
+    let bell = sounds().join("test/bell/0003.wav").display().to_string();
+    let npy = file("x.npy");
+    let said = succeed(&format!("embed {} {task}/test --out {npy} --nearest {bell} --count 3", run.display()));
+    assert!(said.contains("wrote 12 vectors of 1280") && said.lines().count() == 6, "{said}");
+    assert_eq!(std::fs::read_to_string(file("x.csv")).expect("names").lines().count(), 13);
+    assert_eq!(std::fs::metadata(&npy).expect("vectors").len(), 128 + 12 * 1280 * 4);
+    let segments = succeed(&format!("embed {} {task}/test --out {npy} --segments", run.display()));
+    assert!(!segments.contains("wrote 12 "), "{segments}");
+
+    succeed(&format!("report {} --task {task}", run.display()));
+    let page = std::fs::read_to_string(run.join("report.html")).expect("a page");
+    for part in ["log-mel statistics", "untrained encoder", "<svg", "data:image/png", "similarity = &quot;cosine"] {
+        assert!(page.contains(part), "'{part}' is missing from the report");
+    }
+    let picture = file("bell.png");
+    succeed(&format!("mel {bell} --out {picture} --duration 1"));
+    assert!(Path::new(&picture).exists() && Path::new(&file("bell.npy")).exists());
+}
+
+/// Kills the process at random moments, again and again, until it gets to the end.
+#[test]
+fn a_killed_run_goes_on_bit_for_bit() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [whole, killed] = ["whole", "killed"].map(|name| folder.path().join(name));
+    // The paper's recipe draws noise and stochastic depth as well as crops and order.
+    let options = "--recipe paper --batch 3 --steps 24 --lr 1e-3 --checkpoint-every 5 --held-out 0.2 --seed 3";
+    let start = |run: &Path| format!("pretrain {} --out {} {options}", train_folder(), run.display());
+    succeed(&start(&whole));
+    let mut seed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock").subsec_nanos();
+    let mut kills = 0;
+    loop {
+        let last = killed.join("checkpoints/last");
+        let command = if last.exists() { format!("pretrain --resume {}", killed.display()) } else { start(&killed) };
+        let mut process = Running::start(cola(&command));
+        if kills < 3 {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            std::thread::sleep(Duration::from_millis(u64::from(800 + (seed >> 8) % 2500)));
+            process.0.kill().expect("the process takes SIGKILL");
+            process.0.wait().expect("it ends");
+            kills += 1;
+            continue;
+        }
+        let mut said = String::new();
+        process.0.stderr.take().expect("piped").read_to_string(&mut said).expect("text");
+        assert!(process.0.wait().expect("it ends").success(), "{said}");
+        break;
+    }
+    assert_eq!(numbers(&whole).len(), 24);
+    assert_eq!(numbers(&whole), numbers(&killed));
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_saves_and_says_how_to_go_on() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let run = folder.path().join("run");
+    let line = format!("pretrain {} --out {} --batch 2 --steps 100000", train_folder(), run.display());
+    let mut process = Running::start(cola(&line));
+    process.wait_for("step 1/");
+    let interrupt = || {
+        let status = Command::new("kill").args(["-INT", &process.0.id().to_string()]).status();
+        assert!(status.expect("kill runs").success());
+    };
+    interrupt();
+    let mut said = String::new();
+    process.0.stdout.take().expect("piped").read_to_string(&mut said).expect("text");
+    assert_eq!(process.0.wait().expect("it ends").code(), Some(130));
+    let resume = format!("cola pretrain --resume {}", run.display());
+    assert!(said.contains(&resume), "{said}");
+
+    let done = metrics(&run).last().expect("some steps").step;
+    succeed(&format!("{} --steps {}", resume.trim_start_matches("cola "), done + 2));
+    let steps: Vec<u64> = metrics(&run).iter().map(|m| m.step).collect();
+    assert_eq!(steps, (1..=done + 2).collect::<Vec<_>>());
+}
+
+#[test]
+fn bad_files_among_good_ones_are_left_out_and_listed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).expect("a folder");
+    for (i, family) in ["bell", "drums", "wind", "voice"].iter().enumerate() {
+        let from = sounds().join(format!("train/{family}/0000.wav"));
+        std::fs::copy(from, data.join(format!("good{i}.wav"))).expect("a copy");
+    }
+    let good = std::fs::read(data.join("good0.wav")).expect("a file");
+    std::fs::write(data.join("empty.wav"), b"").expect("a file");
+    std::fs::write(data.join("text.mp3"), "this is no audio at all").expect("a file");
+    std::fs::write(data.join("one_sample.wav"), &good[..46]).expect("a file");
+    std::fs::write(data.join("cut.wav"), &good[..good.len() / 2]).expect("a file");
+    std::fs::write(data.join("silent.wav"), [&good[..44], &vec![0; good.len() - 44][..]].concat()).expect("a file");
+    let run = folder.path().join("run");
+    let line = format!("pretrain {} --batch 3 --steps 4 --out", data.display());
+    let out = output(&format!("{line} {}", run.display()));
+    let stderr = text(&out.stderr);
+    assert!(out.status.success(), "{stderr}");
+    let list = std::fs::read_to_string(run.join("skipped.csv")).expect("a list");
+    for name in ["empty.wav", "text.mp3", "one_sample.wav"] {
+        assert!(list.contains(name) && stderr.contains(name), "{name} is not told about:\n{list}{stderr}");
+    }
+    assert!(!list.contains("good"), "{list}");
+    refuse(&output(&format!("{line} {} --strict", folder.path().join("strict").display())), &[".wav"]);
+}
+
+#[test]
+fn what_cannot_work_is_refused_in_one_line() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name);
+    let data = train_folder();
+    let pretrain = |rest: &str| output(&format!("pretrain {data} --out {} {rest}", path("run").display()));
+
+    std::fs::create_dir(path("nothing")).expect("a folder");
+    let nothing = path("nothing").display().to_string();
+    refuse(&output(&format!("pretrain {nothing} --out {}", path("run").display())), &[&nothing, "no audio"]);
+    refuse(&output(&format!("pretrain {nothing}/gone --out {}", path("run").display())), &["gone"]);
+    refuse(&pretrain("--batch 100"), &["--batch 36"]);
+    refuse(&pretrain("--batch 1"), &["--batch"]);
+    refuse(&pretrain("--steps 5 --epochs 5"), &["--steps"]);
+    refuse(&pretrain("--adapter nonsense"), &["nonsense", "present"]);
+    let small = format!("pretrain {data} --out {} --batch 8 --memory-budget 120MB", path("small").display());
+    refuse(&output(&small), &["out of GPU memory", "bytes", "--batch"]);
+    std::fs::write(path("c.toml"), "lr = 0.1\nlearning_rate = 3\n").expect("a file");
+    refuse(&pretrain(&format!("--config {}", path("c.toml").display())), &["c.toml", "line 2", "learning_rate"]);
+
+    let out = cola(&format!("pretrain {data} --out {}", path("run").display()))
+        .env("VK_ICD_FILENAMES", "/nowhere.json")
+        .env("VK_DRIVER_FILES", "/nowhere.json")
+        .output()
+        .expect("the program starts");
+    if cfg!(target_os = "linux") {
+        refuse(&out, &["no GPU adapter", "cola doctor"]);
+    }
+    refuse(&output(&format!("probe {nothing} {}", sounds().display())), &[&nothing, "checkpoint"]);
+    refuse(&output(&format!("pretrain --resume {nothing}")), &[&nothing, "checkpoint"]);
+    refuse(&output(&format!("mel {nothing}/x.wav --out {nothing}/x.png")), &["x.wav"]);
+}
+
+#[test]
+fn a_loss_that_is_not_finite_keeps_the_last_good_checkpoint() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let run = folder.path().join("run");
+    let line = "--batch 3 --steps 30 --lr 1e30 --warmup 0 --checkpoint-every 1000";
+    let out = output(&format!("pretrain {} --out {} {line}", train_folder(), run.display()));
+    refuse(&out, &["NaN or infinite", "--lr", "was kept"]);
+    succeed(&format!("probe {} {} --epochs 1", run.display(), sounds().display()));
+}
+
+#[test]
+fn damaged_weights_are_told_apart() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let weights = |run: &Path| -> PathBuf {
+        let last = std::fs::read_to_string(run.join("checkpoints/last")).expect("a pointer");
+        run.join("checkpoints").join(last.trim()).join("model.safetensors")
+    };
+    let bytes = std::fs::read(weights(trained())).expect("weights");
+    let file = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).expect("a file");
+        path.display().to_string()
+    };
+    let (audio, out) = (sounds().join("test/bell"), folder.path().join("x.npy"));
+    let embed = |file: &str| output(&format!("embed {file} {} --out {}", audio.display(), out.display()));
+
+    let good = file("good.safetensors", &bytes);
+    assert!(embed(&good).status.success(), "{}", text(&embed(&good).stderr));
+    let cut = file("cut.safetensors", &bytes[..bytes.len() * 2 / 3]);
+    refuse(&embed(&cut), &["cut.safetensors", "cut short"]);
+    let other = file("other.safetensors", b"not weights");
+    refuse(&embed(&other), &["other.safetensors"]);
+}
+
+#[test]
+fn the_bench_prints_one_json_object() {
+    let began = Instant::now();
+    let out = succeed("bench step --batch 2 --steps 1 --json");
+    let object: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    for key in ["segments_per_second", "step_ms", "peak_bytes"] {
+        assert!(object[key].as_f64().is_some_and(|x| x > 0.0), "{key}: {out}");
+    }
+    assert!(object["adapter"].is_string());
+    assert!(object["first_step_ms"].as_f64().is_some_and(|ms| ms < 60_000.0), "a cold first step within a minute");
+    assert!(began.elapsed() < Duration::from_secs(120));
+}

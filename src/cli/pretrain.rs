@@ -1,0 +1,337 @@
+//! `cola pretrain`: from a folder of audio to an encoder.
+
+use anyhow::{Context, Result, bail, ensure};
+use cola::audio::{AudioError, DiscoverOptions, Discovery, discover};
+use cola::eval::npy::write_csv;
+use cola::gpu::Gpu;
+use cola::train::atomic::write_atomic;
+use cola::train::bytes::Bytes;
+use cola::train::config::{CONFIG_FILE, TrainConfig};
+use cola::train::environment::Environment;
+use cola::train::progress::human_bytes;
+use cola::train::trainer::{self, Job, Outcome};
+use cola::train::{checkpoint, held_out, memory};
+use serde::Serialize;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use toml::Table;
+
+/// Exit code of a run that Ctrl-C ended, as shells have it.
+const INTERRUPTED: u8 = 130;
+
+/// Learn a representation from a folder of audio, without labels
+///
+/// DATA is a folder (searched recursively), one audio file, a list (.txt, one path a line) or a manifest (.csv or
+/// .jsonl with path and optionally start_s and duration_s). Two random segments of a recording are to be recognised
+/// as belonging together among all recordings of a batch.
+///
+/// The defaults are those of the recipe; a file given with --config goes over them, the command line over both.
+/// What comes out is printed and written to RUN/config.toml. Ctrl-C saves and ends; --resume goes on.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Folder, file, list or manifest
+    #[arg(required_unless_present_any = ["resume", "config"])]
+    data: Option<PathBuf>,
+
+    /// Folder to write the run to
+    #[arg(long, value_name = "RUN", required_unless_present_any = ["resume", "dry_run"])]
+    out: Option<PathBuf>,
+
+    /// Go on with the run in this folder
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["data", "out", "config"])]
+    resume: Option<PathBuf>,
+
+    /// Configuration file, for example the config.toml of another run
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Say how much memory the run would take and the largest batch that fits, then end
+    #[arg(long)]
+    dry_run: bool,
+
+    #[command(flatten)]
+    overrides: Overrides,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  cola pretrain recordings/ --out run
+  cola pretrain recordings/ --out run --batch 32 --minutes 30 --held-out 0.05
+  cola pretrain recordings/ --out paper --recipe paper --batch 256 --epochs 500
+  cola pretrain --resume run
+  cola pretrain recordings/ --batch 512 --dry-run";
+
+/// Keys of the configuration that the command line may set; names and kinds are those of [`TrainConfig`].
+#[derive(clap::Args, Serialize)]
+struct Overrides {
+    /// Table of defaults [default: standard]
+    #[arg(long, value_parser = ["paper", "standard"])]
+    recipe: Option<String>,
+
+    /// Pairs of segments a step [default: 64]
+    #[arg(long)]
+    batch: Option<usize>,
+
+    /// Length of the run in steps
+    #[arg(long)]
+    steps: Option<u64>,
+
+    /// Length of the run in passes over the data [default: 100]
+    #[arg(long)]
+    epochs: Option<u64>,
+
+    /// Length of the run in minutes; the first ten steps are timed to plan the schedule
+    #[arg(long)]
+    minutes: Option<f64>,
+
+    /// Highest learning rate [default: 1e-3, paper 1e-4]
+    #[arg(long)]
+    lr: Option<f64>,
+
+    /// Steps over which the learning rate rises [default: 50, paper 0]
+    #[arg(long)]
+    warmup: Option<u64>,
+
+    /// Learning rate after the warm-up [default: cosine, paper constant]
+    #[arg(long, value_parser = ["constant", "cosine"])]
+    schedule: Option<String>,
+
+    /// Optimiser [default: adam]
+    #[arg(long, value_parser = ["adam", "adamw"])]
+    optimizer: Option<String>,
+
+    /// Weight decay, with adamw [default: 0]
+    #[arg(long)]
+    weight_decay: Option<f64>,
+
+    /// Largest norm of the gradient; 0 for no limit [default: 0]
+    #[arg(long)]
+    clip: Option<f64>,
+
+    /// How two segments are compared [default: bilinear]
+    #[arg(long, value_parser = ["bilinear", "cosine"])]
+    similarity: Option<String>,
+
+    /// Temperature of the cosine similarity [default: 0.2]
+    #[arg(long)]
+    temperature: Option<f64>,
+
+    /// From the last feature map to a vector [default: max]
+    #[arg(long, value_parser = ["max", "mean", "maxmean"])]
+    pooling: Option<String>,
+
+    /// Scaling of the log-mel: as it is, divided by 255, or standardised by the data [default: standard]
+    #[arg(long, value_parser = ["none", "paper", "standard"])]
+    input_norm: Option<String>,
+
+    /// Rate of stochastic depth [default: 0, paper 0.2]
+    #[arg(long)]
+    stochastic_depth: Option<f64>,
+
+    /// Decides initial weights, order of the data, crops and noise [default: 0]
+    #[arg(long)]
+    seed: Option<u64>,
+
+    /// Share of the recordings that is not trained on but measured at every checkpoint [default: 0]
+    #[arg(long, value_name = "FRACTION")]
+    held_out: Option<f64>,
+
+    /// Steps between checkpoints [default: 200]
+    #[arg(long, value_name = "STEPS")]
+    checkpoint_every: Option<u64>,
+
+    /// RAM for decoded audio [default: 2GB]
+    #[arg(long, value_name = "SIZE")]
+    cache: Option<Bytes>,
+
+    /// Threads that decode [default: one a core, at most 8]
+    #[arg(long)]
+    workers: Option<usize>,
+
+    /// Adapter, by its number in `cola doctor` or a part of its name [default: a GPU before a CPU]
+    #[arg(long, value_name = "N|NAME")]
+    adapter: Option<String>,
+
+    /// Kernels to use: portable or cpu [default: those that suit the adapter]
+    #[arg(long)]
+    tier: Option<String>,
+
+    /// Most device memory to hold, for example 6GB; 0 for no limit [default: 0]
+    #[arg(long, value_name = "SIZE")]
+    memory_budget: Option<Bytes>,
+
+    /// End at the first file that cannot be used instead of leaving it out
+    #[arg(long, num_args = 0, default_missing_value = "true")]
+    strict: Option<bool>,
+}
+
+impl Args {
+    pub fn run(self) -> Result<ExitCode> {
+        let config = self.config()?;
+        let run = self.resume.as_ref().or(self.out.as_ref());
+        if let (Some(run), None, false) = (run, &self.resume, self.dry_run) {
+            ensure!(
+                checkpoint::find(run)?.is_none(),
+                "{0} already holds a run; go on with it (cola pretrain --resume {0}) or choose another --out",
+                run.display()
+            );
+        }
+        print!("{}", config.to_toml());
+        let gpu = Gpu::open(&config.gpu_options()?)?;
+        println!("# adapter: {} ({}), {} kernels", gpu.caps().adapter, gpu.caps().driver, tier_name(&gpu));
+        if self.dry_run {
+            return forecast(&gpu, &config);
+        }
+        let run = run.context("--out RUN is needed")?;
+        let found = discover(&config.data, DiscoverOptions { workers: config.workers, strict: config.strict })?;
+        std::fs::create_dir_all(run).with_context(|| format!("cannot make the folder {}", run.display()))?;
+        write_atomic(&run.join(CONFIG_FILE), |file| file.write_all(config.to_toml().as_bytes()))?;
+        let here = Environment::here(&gpu);
+        if let Some(before) = Environment::read(run).filter(|before| before.adapter != here.adapter) {
+            eprintln!(
+                "note: the run began on {}; on another adapter its numbers differ in the last digits",
+                before.adapter
+            );
+        }
+        here.write(run)?;
+        let mut skipped = found.skipped.clone();
+        println!("# data: {}", describe(&found));
+        report_skipped(run, &skipped)?;
+
+        static STOP: AtomicBool = AtomicBool::new(false);
+        ctrlc::set_handler(|| {
+            if STOP.swap(true, Ordering::Relaxed) {
+                std::process::exit(INTERRUPTED.into());
+            }
+            eprintln!("\nsaving after this step; Ctrl-C again leaves at once, without saving");
+        })
+        .context("cannot catch Ctrl-C")?;
+        let outcome = trainer::run(&gpu, Job { clips: found.clips, run, config: &config, stop: &STOP })?;
+        if !outcome.skipped.is_empty() {
+            skipped.extend(outcome.skipped.clone());
+            report_skipped(run, &skipped)?;
+        }
+        Ok(farewell(run, &config, &outcome))
+    }
+
+    fn config(&self) -> Result<TrainConfig> {
+        let mut given = Table::try_from(&self.overrides).context("options as a table")?;
+        if let Some(run) = &self.resume {
+            ensure!(checkpoint::find(run)?.is_some(), "{} holds no checkpoint to go on from", run.display());
+            return Ok(TrainConfig::resumed(&run.join(CONFIG_FILE), given)?);
+        }
+        if let Some(data) = &self.data {
+            // The run may go on from another working directory.
+            let data = std::path::absolute(data).unwrap_or_else(|_| data.clone());
+            let Some(data) = data.to_str() else { bail!("{}: the path is not valid UTF-8; rename it", data.display()) };
+            given.insert("data".into(), data.into());
+        }
+        let config = TrainConfig::layered(self.config.as_deref(), given)?;
+        ensure!(!config.data.as_os_str().is_empty(), "no data: name a folder, or set data in the --config file");
+        Ok(config)
+    }
+}
+
+fn tier_name(gpu: &Gpu) -> String {
+    format!("{:?}", gpu.caps().tier).to_lowercase()
+}
+
+fn describe(found: &Discovery) -> String {
+    format!("{} clips, {:.2} hours, {} files left out", found.clips.len(), found.hours(), found.skipped.len())
+}
+
+/// Lists unusable files: the first few on standard error, all of them in `skipped.csv`.
+fn report_skipped(run: &Path, skipped: &[(PathBuf, AudioError)]) -> Result<()> {
+    const SHOWN: usize = 5;
+    if skipped.is_empty() {
+        return Ok(());
+    }
+    for (_, reason) in skipped.iter().take(SHOWN) {
+        eprintln!("left out: {reason}");
+    }
+    let list = run.join("skipped.csv");
+    let rows = skipped.iter().map(|(path, reason)| [path.display().to_string(), reason.to_string()]);
+    write_csv(&list, &["file", "reason"], rows)?;
+    eprintln!("{} files left out in all; the list is {}", skipped.len(), list.display());
+    Ok(())
+}
+
+fn farewell(run: &Path, config: &TrainConfig, outcome: &Outcome) -> ExitCode {
+    let name = run.display();
+    if let Some((score, pairs)) = outcome.held_out {
+        println!(
+            "held-out recordings: {:.1}% of segments find their other half among {pairs} (chance {:.1}%), loss {:.3}",
+            100.0 * score.accuracy,
+            100.0 / pairs as f64,
+            score.loss
+        );
+    }
+    if outcome.finished {
+        println!("{} steps of {} pairs done; the weights are in {name}/checkpoints", outcome.steps, config.batch);
+        println!("next: cola probe {name} LABELLED_FOLDER, cola embed {name} AUDIO --out X.npy, cola report {name}");
+        ExitCode::SUCCESS
+    } else {
+        println!("stopped and saved at step {}; go on with: cola pretrain --resume {name}", outcome.steps);
+        ExitCode::from(INTERRUPTED)
+    }
+}
+
+/// Device memory of the run as configured, and the largest batch that fits where a limit is known.
+fn forecast(gpu: &Gpu, config: &TrainConfig) -> Result<ExitCode> {
+    let caps = gpu.caps();
+    let peak = memory::predict_peak_bytes(caps, config, config.batch)?;
+    println!("batch {}: {} of device memory at the peak", config.batch, human_bytes(peak));
+    let budget = gpu.memory_limit_bytes().map(|bytes| (bytes, "--memory-budget"));
+    let ram = caps.is_cpu.then(memory::available_ram_bytes).flatten().map(|bytes| (bytes, "the RAM that is free"));
+    match budget.or(ram) {
+        None => println!(
+            "the driver does not tell how much memory there is; say --memory-budget SIZE for the largest batch"
+        ),
+        Some((limit, what)) => match memory::largest_batch(caps, config, limit) {
+            Some((batch, peak)) => {
+                println!(
+                    "largest batch in {} ({what}): {batch}, {} at the peak",
+                    human_bytes(limit),
+                    human_bytes(peak)
+                );
+            }
+            None => println!("not even a batch of 2 fits {} ({what})", human_bytes(limit)),
+        },
+    }
+    let found = discover(&config.data, DiscoverOptions { workers: config.workers, strict: config.strict })?;
+    println!("data: {}", describe(&found));
+    let (train, _) = held_out::split(found.clips, config.held_out, config.seed);
+    println!("about {} steps a pass over the data", (train.len() / config.batch).max(1));
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Only {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    /// Every option sets a key that exists, of the right kind.
+    #[test]
+    fn options_are_keys_of_the_configuration() {
+        let line = "cola data --out run --recipe paper --batch 4 --minutes 0.5 --lr 1e-2 --warmup 3 --schedule constant \
+                    --optimizer adamw --weight-decay 0.1 --clip 1 --similarity cosine --temperature 0.1 --pooling mean \
+                    --input-norm none --stochastic-depth 0.1 --seed 9 --held-out 0.1 --checkpoint-every 7 --cache 1MB \
+                    --workers 3 --adapter 0 --tier portable --memory-budget 2GB --strict";
+        let config = Only::parse_from(line.split_whitespace()).args.config().unwrap();
+        assert_eq!((config.batch, config.minutes, config.epochs, config.strict), (4, 0.5, 0, true));
+        assert_eq!((config.cache, config.memory_budget), (Bytes(1_000_000), Bytes(2_000_000_000)));
+        let changed = toml::Table::try_from(&config).unwrap();
+        let default = toml::Table::try_from(TrainConfig::default()).unwrap();
+        let same: Vec<_> = changed.iter().filter(|(key, value)| default[key.as_str()] == **value).collect();
+        assert!(same.iter().all(|(key, _)| key.as_str() == "steps"), "not set by the line above: {same:?}");
+    }
+}

@@ -1,0 +1,155 @@
+//! `cola probe`: how good a representation is on labelled clips.
+
+use super::run::{EncoderArgs, bar, folder_of, tell_skipped};
+use anyhow::{Context, Result, ensure};
+use cola::audio::{DiscoverOptions, Discovery, Split, discover_task};
+use cola::eval::embed::{Vectors, count_segments, embed};
+use cola::eval::metrics::ProbeScore;
+use cola::eval::plot::confusion_svg;
+use cola::eval::probe::{ProbeConfig, probe};
+use cola::eval::probe_log::{ProbeRecord, add_record};
+use cola::eval::stats::log_mel_statistics;
+use cola::gpu::Gpu;
+use cola::train::atomic::write_atomic;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// Measure a frozen encoder on labelled clips with a linear classifier
+///
+/// TASK is a folder {train,test}/<label>/*, or <label>/* (a share of each label's files is then drawn for the test),
+/// or holds a metadata.csv with file_name, label and optionally split. Logits are averaged over a clip's segments.
+/// The same numbers for the encoder before training (--random) and for plain log-mel statistics
+/// (--features logmel-stats) tell what the training was worth.
+///
+/// Writes RUN/probe/: the score (<task>.json), and the confusion matrix as CSV and picture.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  cola probe run speech_commands/
+  cola probe run speech_commands/ --random
+  cola probe run speech_commands/ --features logmel-stats
+  cola probe timm.safetensors speech_commands/ --input-norm standard")]
+pub struct Args {
+    /// Folder of a run, or a .safetensors file
+    run: PathBuf,
+
+    /// Labelled folder or manifest
+    task: PathBuf,
+
+    /// Probe the network of RUN as it was before training
+    #[arg(long, conflicts_with = "features")]
+    random: bool,
+
+    /// What to classify
+    #[arg(long, default_value = "encoder", value_parser = ["encoder", "logmel-stats"])]
+    features: String,
+
+    /// Share of each label's files for the test, where the task has no split of its own
+    #[arg(long, default_value_t = 0.25, value_name = "FRACTION")]
+    test_fraction: f64,
+
+    /// Decides the drawn test files, the order of training, and the weights of --random
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+
+    /// Passes over the training segments
+    #[arg(long, default_value_t = ProbeConfig::default().epochs)]
+    epochs: usize,
+
+    /// Segments a step of the classifier's training
+    #[arg(long, default_value_t = ProbeConfig::default().batch)]
+    batch: usize,
+
+    /// Learning rate of the classifier
+    #[arg(long, default_value_t = ProbeConfig::default().lr)]
+    lr: f64,
+
+    /// End at the first file that cannot be used
+    #[arg(long)]
+    strict: bool,
+
+    #[command(flatten)]
+    encoder: EncoderArgs,
+}
+
+impl Args {
+    pub fn run(self) -> Result<ExitCode> {
+        ensure!(self.test_fraction > 0.0 && self.test_fraction < 1.0, "--test-fraction must be between 0 and 1");
+        ensure!(self.batch > 0 && self.epochs > 0, "--batch and --epochs must be at least 1");
+        let options = DiscoverOptions { workers: self.encoder.workers(), strict: self.strict };
+        let task = discover_task(&self.task, self.test_fraction, self.seed, options)?;
+        tell_skipped(task.skipped.iter().map(|(_, reason)| reason));
+        let clips = Arc::new(task.clips.clone());
+        let gpu = self.encoder.device.open()?;
+        let (vectors, representation) = self.vectors(&gpu, &clips)?;
+        tell_skipped(vectors.failed.values());
+        if let (true, Some(error)) = (self.strict, vectors.failed.values().next()) {
+            return Err(error.clone().into());
+        }
+        self.check(&task, &vectors)?;
+
+        let config = ProbeConfig { epochs: self.epochs, batch: self.batch, lr: self.lr, seed: self.seed };
+        let progress = bar("epochs", self.epochs as u64);
+        let on_epoch = |epoch| progress.set_position(epoch as u64);
+        let confusion = probe(&gpu, &vectors, &clips, &task.labels, config, on_epoch);
+        progress.finish_and_clear();
+
+        let name = task_name(&self.task);
+        let score = ProbeScore::of(&name, representation, &confusion);
+        let folder = folder_of(&self.run).join("probe");
+        std::fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        let stem = format!("{name}-{}", representation.replace(' ', "-"));
+        let (table, picture) = (folder.join(format!("{stem}.csv")), folder.join(format!("{stem}.svg")));
+        confusion.write_csv(&table)?;
+        let svg = confusion_svg(&format!("{name}: {representation}"), &confusion);
+        write_atomic(&picture, |file| file.write_all(svg.as_bytes()))?;
+        println!(
+            "{name}, {representation}: accuracy {:.1}%, balanced accuracy {:.1}% ({} labels, {} test clips, chance {:.1}%)",
+            100.0 * score.accuracy,
+            100.0 * score.balanced_accuracy,
+            score.labels,
+            score.test_clips,
+            100.0 * score.chance()
+        );
+        println!("confusion matrix: {} and {}", table.display(), picture.display());
+        add_record(&folder.join(format!("{name}.json")), ProbeRecord { score, confusion, seed: self.seed })?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// What is classified, and what it is called.
+    fn vectors(&self, gpu: &Gpu, clips: &Arc<Vec<cola::audio::Clip>>) -> Result<(Vectors, &'static str)> {
+        let workers = self.encoder.workers();
+        let progress = bar("segments", count_segments(clips));
+        let on_batch = |done| progress.set_position(done);
+        let result = if self.features == "logmel-stats" {
+            (log_mel_statistics(gpu, clips.clone(), workers, on_batch), "log-mel statistics")
+        } else {
+            let encoder = self.encoder.load(gpu, &self.run, clips)?;
+            let (encoder, name) = match self.random {
+                true => (encoder.before_training(self.seed), "untrained encoder"),
+                false => (encoder, "pre-trained"),
+            };
+            (embed(&encoder, clips.clone(), workers, on_batch), name)
+        };
+        progress.finish_and_clear();
+        Ok(result)
+    }
+
+    /// Files that turned out unusable may have emptied a split.
+    fn check(&self, task: &Discovery, vectors: &Vectors) -> Result<()> {
+        for (split, name) in [(Split::Train, "training"), (Split::Test, "test")] {
+            let any = vectors.rows.iter().any(|row| task.clips[row.clip as usize].split == split);
+            ensure!(any, "{}: none of the {name} clips could be used", self.task.display());
+        }
+        Ok(())
+    }
+}
+
+/// The folder's name, or the manifest's without its extension.
+fn task_name(task: &Path) -> String {
+    let path = task.canonicalize().unwrap_or_else(|_| task.to_owned());
+    let name = if path.is_dir() { path.file_name() } else { path.file_stem() };
+    name.map_or_else(|| "task".into(), |name| name.to_string_lossy().into_owned())
+}
