@@ -5,6 +5,7 @@
 // reads    x and dy once: bandwidth bound
 // backward none
 // knobs    WG; REDUCE: one part a workgroup instead of one a lane
+//!use lib/total.wgsl
 //!use lib/reduce.wgsl
 //!use lib/activation.wgsl
 
@@ -13,8 +14,6 @@ const WIDTH: u32 = 4u;
 const WG: u32 = 64u;
 const SWISH: bool = false;
 const REDUCE: bool = true;
-// sums the elements of an Elem, which may be a scalar
-const ONES: vec4<f32> = select(vec4<f32>(1.0, 0.0, 0.0, 0.0), vec4<f32>(1.0), WIDTH == 4u);
 
 struct Params { row: u32, chunk: u32, parts: u32 }
 var<immediate> p: Params;
@@ -39,13 +38,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         sum += dz;
         product += dz * (v - Elem(s.z));
     }
-    var total = vec2<f32>(dot(vec4<f32>(sum), ONES), dot(vec4<f32>(product), ONES) * s.w);
+    var both = vec2<f32>(total(sum), total(product) * s.w);
     if REDUCE {
-        total = vec2<f32>(workgroup_sum(total.x, lane), workgroup_sum(total.y, lane));
+        both = vec2<f32>(workgroup_sum(both.x, lane), workgroup_sum(both.y, lane));
         if lane == 0u {
-            part[group.y * p.parts + group.x] = total;
+            part[group.y * p.parts + group.x] = both;
         }
     } else {
-        part[group.y * p.parts + group.x * WG + lane] = total;
+        part[group.y * p.parts + group.x * WG + lane] = both;
     }
 }

@@ -5,13 +5,12 @@
 // reads    x and dy once: bandwidth bound
 // backward none
 // knobs    WG
+//!use lib/total.wgsl
 //!use lib/index.wgsl
 
 alias Elem = vec4<f32>;
 const WIDTH: u32 = 4u;
 const WG: u32 = 64u;
-// sums the elements of an Elem, which may be a scalar
-const ONES: vec4<f32> = select(vec4<f32>(1.0, 0.0, 0.0, 0.0), vec4<f32>(1.0), WIDTH == 4u);
 
 struct Params { planes: u32, plane: u32 }
 var<immediate> p: Params;
@@ -31,5 +30,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         sum += dy[j] * x[j];
     }
     let s = 1.0 / (1.0 + exp(-g[i]));
-    dg[i] = s * (1.0 - s) * dot(vec4<f32>(sum), ONES);
+    dg[i] = s * (1.0 - s) * total(sum);
 }

@@ -5,13 +5,12 @@
 // reads    x once: bandwidth bound
 // backward mean_pool_dx.wgsl
 // knobs    WG
+//!use lib/total.wgsl
 //!use lib/index.wgsl
 
 alias Elem = vec4<f32>;
 const WIDTH: u32 = 4u;
 const WG: u32 = 64u;
-// sums the elements of an Elem, which may be a scalar
-const ONES: vec4<f32> = select(vec4<f32>(1.0, 0.0, 0.0, 0.0), vec4<f32>(1.0), WIDTH == 4u);
 
 struct Params { planes: u32, plane: u32 }
 var<immediate> p: Params;
@@ -28,5 +27,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     for (var j = i * p.plane; j < (i + 1u) * p.plane; j++) {
         sum += x[j];
     }
-    y[i] = dot(vec4<f32>(sum), ONES) / f32(p.plane * WIDTH);
+    y[i] = total(sum) / f32(p.plane * WIDTH);
 }

@@ -25,6 +25,7 @@ const LIBRARY: &[(&str, &str)] = library! {
     "lib/reduce.wgsl",
     "lib/reduce_columns.wgsl",
     "lib/strip.wgsl",
+    "lib/total.wgsl",
 };
 
 /// How a binding may be used, as the shader declares it.
