@@ -3,8 +3,9 @@
 use super::device::DeviceArgs;
 use anyhow::{Context, Result, ensure};
 use cola::audio::{DiscoverOptions, SAMPLE_RATE_HZ, SEGMENT_SAMPLES, crop, decode_range, discover, synth};
+use cola::bench::kernels::{measure, table};
 use cola::frontend::InputNorm;
-use cola::gpu::{Gpu, Profile};
+use cola::gpu::{Gpu, Profile, catch};
 use cola::ops::log_mel::hours_per_second;
 use cola::train::config::{Recipe, TrainConfig};
 use cola::train::progress::human_bytes;
@@ -17,10 +18,10 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
-/// Measure the speed of training steps and of the data path
+/// Measure the speed of training steps, of kernels and of the data path
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  cola bench step --batch 32\n  cola bench step --batch 256 --json\n  cola bench input recordings/"
+    after_help = "Examples:\n  cola bench step --batch 32\n  cola bench step --batch 256 --json\n  cola bench kernels depthwise\n  cola bench input recordings/"
 )]
 pub struct Args {
     #[command(subcommand)]
@@ -30,6 +31,7 @@ pub struct Args {
 #[derive(clap::Subcommand)]
 enum What {
     Step(StepArgs),
+    Kernels(KernelsArgs),
     Input(InputArgs),
 }
 
@@ -45,6 +47,29 @@ struct StepArgs {
     steps: usize,
 
     /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+/// Time every op of the network on its own shapes, forward and backward, kernel by kernel
+#[derive(clap::Args)]
+struct KernelsArgs {
+    /// Only cases whose name contains this
+    #[arg(default_value = "")]
+    filter: String,
+
+    /// Segments in the batch
+    #[arg(long, default_value_t = 64)]
+    segments: usize,
+
+    /// Runs of each case, after one that is not timed; the median counts
+    #[arg(long, default_value_t = 5)]
+    repeats: usize,
+
+    /// Print one JSON object a case
     #[arg(long)]
     json: bool,
 
@@ -74,8 +99,33 @@ impl Args {
     pub fn run(self) -> Result<ExitCode> {
         match self.what {
             What::Step(args) => args.run(),
+            What::Kernels(args) => args.run(),
             What::Input(args) => args.run(),
         }
+    }
+}
+
+impl KernelsArgs {
+    fn run(self) -> Result<ExitCode> {
+        ensure!(self.segments > 0 && self.repeats > 0, "--segments and --repeats must be at least 1");
+        let gpu = self.device.open()?;
+        if !self.json {
+            println!("{} ({}), {} segments", gpu.caps().adapter, gpu.caps().driver, self.segments);
+        }
+        let mut cases = 0;
+        catch(|| {
+            for case in measure(&gpu, self.segments, &self.filter, self.repeats) {
+                cases += 1;
+                if self.json {
+                    println!("{}", serde_json::to_string(&case).context("a case as JSON")?);
+                } else {
+                    print!("{}", table(&case));
+                }
+            }
+            anyhow::Ok(())
+        })??;
+        ensure!(cases > 0, "no case is named '{}'; without a filter all are listed", self.filter);
+        Ok(ExitCode::SUCCESS)
     }
 }
 
