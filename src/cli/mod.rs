@@ -14,6 +14,7 @@ mod run;
 mod synth;
 
 use clap::{ArgAction, Parser, Subcommand};
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 const EXAMPLES: &str = "\
@@ -81,5 +82,6 @@ fn log_to_stderr(verbose: u8) {
         _ => "debug",
     };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| level.into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
 }

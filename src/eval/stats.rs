@@ -101,3 +101,41 @@ fn sounding_frames(clip: &Clip, segment: usize, config: &LogMelConfig) -> std::o
     let start = (first + 1).saturating_sub(config.frame_len).div_ceil(config.hop);
     start..end.div_ceil(config.hop).min(frames)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::Split;
+
+    #[test]
+    fn frames_of_padding_do_not_count() {
+        let config = LogMelConfig::default();
+        let clip = |samples| Clip { path: "x.wav".into(), start: 0, samples, label: None, split: Split::Train };
+        assert_eq!(sounding_frames(&clip(SEGMENT_SAMPLES as u64), 0, &config), 0..96);
+        // 8,000 samples stand at 3,840 to 11,840: frame 22 ends at 3,920, frame 73 begins at 11,680
+        let range = sounding_frames(&clip(8000), 0, &config);
+        let overlaps = |k: usize| 160 * k + 400 > 3840 && 160 * k < 11_840;
+        assert_eq!(range, 22..74);
+        assert!((0..96).all(|k| range.contains(&k) == overlaps(k)));
+        // the rest of a longer clip stands at the front of its segment
+        assert_eq!(sounding_frames(&clip(SEGMENT_SAMPLES as u64 + 8000), 1, &config), 0..50);
+    }
+
+    #[test]
+    fn statistics_of_a_band() {
+        let mut sums = Sums::default();
+        for (level, step) in [(1.0, None), (3.0, Some(2.0)), (2.0, Some(-1.0))] {
+            sums.frames += 1.0;
+            sums.level += level;
+            sums.level_squares += level * level;
+            if let Some(step) = step {
+                sums.steps += 1.0;
+                sums.step_sum += step;
+                sums.step_squares += step * step;
+            }
+        }
+        let [mean, deviation, of_step] = sums.statistics();
+        assert_eq!((mean, of_step), (2.0, 1.5));
+        assert!((deviation - (2.0f32 / 3.0).sqrt()).abs() < 1e-6);
+    }
+}

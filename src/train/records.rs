@@ -55,6 +55,7 @@ impl Records {
             }
         }
         if total == u64::MAX {
+            eprintln!("step {}  loss {:.3}  (timed to plan the length of the run)", record.step, record.loss);
             return Ok(());
         }
         if self.progress.as_ref().is_none_or(|(length, _)| *length != total) {

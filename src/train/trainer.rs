@@ -142,9 +142,9 @@ impl<'a> Trainer<'a> {
             self.save(true)?;
         }
         while self.step() < self.length() && !self.stop.load(Ordering::Relaxed) && !self.out_of_time() {
-            let batch = self.loader.next()?;
+            let mut batch = self.loader.next()?;
             let keep_pooled = self.step().is_multiple_of(RANK_EVERY);
-            let pending = train_step(&mut self.state, &batch.samples, keep_pooled);
+            let pending = train_step(&mut self.state, &std::mem::take(&mut batch.samples), keep_pooled);
             self.in_flight.push_back((batch, pending));
             self.drain(IN_FLIGHT - 1, None)?;
             let settled = self.settle_length();
@@ -240,6 +240,7 @@ impl<'a> Trainer<'a> {
         self.saved.total_steps = self.length();
         self.saved.seconds = self.seconds();
         checkpoint::save(self.run, &self.state.model, &self.saved, best)?;
+        tracing::debug!(step = self.saved.step, best, "checkpoint saved");
         Ok(())
     }
 
@@ -275,6 +276,7 @@ impl<'a> Trainer<'a> {
         let seconds_a_step = (self.last_done - at).as_secs_f64() / timed as f64;
         let left = (60.0 * config.minutes - self.seconds()).max(0.0);
         self.set_length(self.step() + (0.97 * left / seconds_a_step) as u64);
+        tracing::debug!(seconds_a_step, steps = self.length(), "length of the run planned");
         true
     }
 

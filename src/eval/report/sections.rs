@@ -32,10 +32,16 @@ impl Report {
             ..CurvePlot::default()
         };
         let chance = 1.0 / training.batch as f64;
+        let found = curve("segments that find their other half", |record| record.accuracy);
         let accuracy = CurvePlot {
             title: "In-batch accuracy".into(),
             x_label: "step".into(),
-            curves: vec![curve("segments that find their other half", |record| record.accuracy)],
+            curves: match training.steps.iter().any(|record| record.held_out_accuracy.is_some()) {
+                true => {
+                    vec![found, curve("the same, held-out recordings", |r| r.held_out_accuracy.unwrap_or(f32::NAN))]
+                }
+                false => vec![found],
+            },
             reference: Some((format!("chance, 1 in {}", training.batch), chance)),
             percent: true,
         };
