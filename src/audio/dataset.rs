@@ -82,7 +82,11 @@ pub fn discover(source: &Path, options: DiscoverOptions) -> Result<Discovery> {
             ".txt" => manifest::read_list(source)?,
             ".csv" => manifest::read_csv(source)?,
             ".jsonl" | ".ndjson" => manifest::read_jsonl(source)?,
-            _ => vec![Entry::of(source.to_path_buf())],
+            _ => {
+                // a name that does not exist is the caller's mistake, not a bad file of a set
+                std::fs::metadata(source).map_err(|e| AudioError::io(source, &e))?;
+                vec![Entry::of(source.to_path_buf())]
+            }
         }
     };
     probe_all(source, entries, options)

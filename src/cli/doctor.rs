@@ -175,8 +175,8 @@ fn advice(findings: &[Finding]) -> (String, bool) {
             true,
         ),
         (None, Some(_), None) => (
-            "no GPU was found, so the CPU stands in: fine for tests, for the demo and for small sets (expect some ten \
-             segments a second on two cores, and use --batch 32). If this machine has a GPU, install its Vulkan driver."
+            "no GPU was found, so the CPU stands in: fine for tests, for the demo and for small sets (expect some \
+             fifty segments a second on two cores, and use --batch 32). If this machine has a GPU, install its Vulkan driver."
                 .into(),
             true,
         ),

@@ -55,8 +55,9 @@ pub struct Args {
 
 impl Args {
     pub fn run(self) -> Result<ExitCode> {
+        let is_npy = self.out.extension().is_some_and(|e| e == "npy");
+        ensure!(is_npy, "--out {}: give it the extension .npy", self.out.display());
         let names = self.out.with_extension("csv");
-        ensure!(names != self.out, "--out {}: give it the extension .npy", self.out.display());
         let workers = self.encoder.workers();
         let found = discover(&self.audio, DiscoverOptions { workers, strict: self.strict })?;
         tell_skipped(found.skipped.iter().map(|(_, reason)| reason));

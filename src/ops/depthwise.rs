@@ -141,7 +141,7 @@ impl Geometry {
         if self.x_channel == 1 { x.rows(c, n) } else { x.clone() }
     }
 
-    /// The filters of a range of channels. Ranges start at a multiple of 64, so the offset is aligned.
+    /// The filters of a range of channels. Ranges start where 4 bytes a row are aligned, and so are these.
     fn filters(&self, w: &Tensor, c: usize, n: usize) -> Tensor {
         w.slice(c * self.k * self.k, &[n, self.k, self.k])
     }

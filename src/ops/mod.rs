@@ -41,15 +41,15 @@ pub(crate) fn u(n: usize) -> u32 {
 /// Ranges `(start, count)` of rows that each fit a binding and start at an aligned offset: how a tensor larger than the
 /// binding limit is handed to kernels. One range where it fits whole.
 ///
-/// Raises [`GpuError::TooLarge`] when 64 rows alone pass the limit.
+/// Raises [`GpuError::TooLarge`] when the fewest rows that keep offsets aligned pass the limit.
 pub(crate) fn split_rows(gpu: &Gpu, rows: usize, row_len: usize) -> Vec<(usize, usize)> {
     let fit = (gpu.caps().max_binding_bytes / (4 * row_len.max(1)) as u64) as usize;
     if rows <= fit {
         return vec![(0, rows)];
     }
-    // 64 rows of 4-byte elements start at a multiple of 256 bytes, the largest alignment there is, and so does the
-    // place of the 64th channel in any tensor with a number or more a channel
-    let step = fit / 64 * 64;
+    // as many rows as bring a parameter a row (4 bytes) to an aligned offset, and so any tensor of whole rows
+    let unit = (gpu.caps().offset_alignment_bytes as usize / 4).max(1);
+    let step = fit / unit * unit;
     if step == 0 {
         GpuError::TooLarge { row_bytes: 4 * row_len as u64, limit_bytes: gpu.caps().max_binding_bytes }.raise();
     }
