@@ -44,7 +44,7 @@ fn a_resumed_model_is_the_same_to_the_bit() {
     let mut adam = Adam::new(AdamConfig::pytorch());
     step(&gpu, &model, &mut adam);
     let norm = InputNorm { mean: -4.321_987, std: 2.718_281_7 };
-    let state = RunState { step: adam.steps, ..RunState::new(norm, "standard", "hash".into()) };
+    let state = RunState { step: adam.steps, ..RunState::new(norm, "standard", "hash".into(), "1 clip".into()) };
     checkpoint::save(run.path(), &model, &state, true).expect("saved");
 
     // Elsewhere, later: other values everywhere, until the checkpoint is loaded.
@@ -68,7 +68,7 @@ fn weights_go_into_models_that_they_fit() {
     let gpu = Gpu::open(&Default::default()).expect("an adapter");
     let run = tempfile::tempdir().expect("a folder");
     let model = ColaModel::new(&gpu, &ModelConfig::default(), 1);
-    let state = RunState::new(InputNorm::PAPER, "paper", "hash".into());
+    let state = RunState::new(InputNorm::PAPER, "paper", "hash".into(), "1 clip".into());
     checkpoint::save(run.path(), &model, &state, true).expect("saved");
 
     let cosine = ModelConfig { similarity: Similarity::Cosine { temperature: 0.2 }, ..ModelConfig::default() };

@@ -216,6 +216,13 @@ fn ctrl_c_saves_and_says_how_to_go_on() {
     succeed(&format!("{} --steps {}", resume.trim_start_matches("cola "), done + 2));
     let steps: Vec<u64> = metrics(&run).iter().map(|m| m.step).collect();
     assert_eq!(steps, (1..=done + 2).collect::<Vec<_>>());
+
+    // other clips would make other batches: the run does not go on as if nothing had happened
+    let config = std::fs::read_to_string(run.join("config.toml")).expect("a configuration");
+    let moved = config.replace(&train_folder(), &sounds().join("test").display().to_string());
+    std::fs::write(run.join("config.toml"), moved).expect("a file");
+    let longer = format!("{} --steps {}", resume.trim_start_matches("cola "), done + 4);
+    refuse(&output(&longer), &["was made from 36 clips", "12 clips"]);
 }
 
 #[test]

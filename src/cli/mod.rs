@@ -67,8 +67,12 @@ pub fn main() -> ExitCode {
     match result.map_err(anyhow::Error::from).and_then(|result| result) {
         Ok(code) => code,
         Err(error) => {
-            // Drivers answer in several lines; whoever reads a log wants one.
-            let text = format!("{error:#}");
+            // Drivers answer in several lines; whoever reads a log wants one, and no cause that was already told.
+            let text = error
+                .chain()
+                .map(ToString::to_string)
+                .reduce(|text, cause| if text.contains(&cause) { text } else { format!("{text}: {cause}") });
+            let text = text.unwrap_or_default();
             eprintln!("error: {}", text.split_whitespace().collect::<Vec<_>>().join(" "));
             ExitCode::FAILURE
         }

@@ -33,6 +33,19 @@ pub enum TrainError {
         /// The largest batch that fits.
         hint: String,
     },
+    /// Files came or went since the run began, so that its batches would be others.
+    #[error(
+        "{}: this run was made from {was}, now there are {now}; put the files back to go on, or start a new run",
+        .run.display()
+    )]
+    DataChanged {
+        /// Folder of the run.
+        run: PathBuf,
+        /// Clips and checksum at the start.
+        was: String,
+        /// Clips and checksum now.
+        now: String,
+    },
     /// A loss or a gradient that is NaN or infinite.
     #[error(
         "the loss or its gradient became NaN or infinite at step {step} (learning rate {lr:.1e}); the checkpoint of step \

@@ -93,10 +93,14 @@ impl<'a> Trainer<'a> {
     fn new(gpu: &Gpu, job: Job<'a>) -> Result<Trainer<'a>, TrainError> {
         let Job { clips, run, config, stop } = job;
         let began = Instant::now();
+        let data = describe(&clips);
         let (train, held) = held_out::split(clips, config.held_out, config.seed);
         let train = Arc::new(train);
         let loading = loader_config(config);
         let (state, saved) = match checkpoint::find(run)? {
+            Some(saved) if saved.data != data => {
+                return Err(TrainError::DataChanged { run: run.to_owned(), was: saved.data, now: data });
+            }
             Some(saved) => {
                 let mut state = State::new(gpu, config, saved.input_norm, UNKNOWN);
                 let saved = checkpoint::load(run, &state.model, &config.fingerprint())?;
@@ -105,7 +109,7 @@ impl<'a> Trainer<'a> {
             }
             None => {
                 let norm = input_norm(gpu, &train, config)?;
-                let saved = RunState::new(norm, config.recipe.name(), config.fingerprint());
+                let saved = RunState::new(norm, config.recipe.name(), config.fingerprint(), data);
                 (State::new(gpu, config, norm, UNKNOWN), saved)
             }
         };
@@ -287,6 +291,15 @@ impl<'a> Trainer<'a> {
 
 /// The length of a run that has yet to be timed; a cosine over it stays at its peak.
 const UNKNOWN: u64 = u64::MAX;
+
+/// How many clips, and a checksum of their names and lengths; folders may move.
+fn describe(clips: &[Clip]) -> String {
+    let sum = clips.iter().fold(0, |sum, clip| {
+        let name = clip.path.file_name().unwrap_or_default().to_string_lossy();
+        crc32c::crc32c_append(sum, format!("{name} {} {}\n", clip.start, clip.samples).as_bytes())
+    });
+    format!("{} clips ({sum:08x})", clips.len())
+}
 
 fn loader_config(config: &TrainConfig) -> LoaderConfig {
     LoaderConfig {

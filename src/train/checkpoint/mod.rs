@@ -59,13 +59,15 @@ pub struct RunState {
     pub recipe: String,
     /// Hash of everything in the configuration that decides what is computed.
     pub config_hash: String,
+    /// How many clips the run is made from, and a checksum of them.
+    pub data: String,
 }
 
 impl RunState {
     /// Before the first step.
-    pub fn new(input_norm: InputNorm, recipe: &str, config_hash: String) -> RunState {
+    pub fn new(input_norm: InputNorm, recipe: &str, config_hash: String, data: String) -> RunState {
         let (step, total_steps, seconds, best_loss) = (0, 0, 0.0, f32::MAX);
-        RunState { step, total_steps, seconds, best_loss, input_norm, recipe: recipe.to_string(), config_hash }
+        RunState { step, total_steps, seconds, best_loss, input_norm, recipe: recipe.to_string(), config_hash, data }
     }
 }
 

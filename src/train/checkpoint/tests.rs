@@ -13,7 +13,10 @@ fn array(name: &str, shape: &[usize], first: f32) -> NamedArray {
 fn contents(step: u64) -> Contents {
     let model = vec![array("encoder.a.weight", &[2, 3], step as f32), array("similarity.weight", &[2, 2], 0.5)];
     let moments = vec![array("first_moment.encoder.a.weight", &[2, 3], 7.0)];
-    let run = RunState { step, ..RunState::new(InputNorm { mean: -4.1, std: 2.7 }, "standard", "abc".into()) };
+    let run = RunState {
+        step,
+        ..RunState::new(InputNorm { mean: -4.1, std: 2.7 }, "standard", "abc".into(), "1 clip".into())
+    };
     let info = ModelInfo {
         format_version: FORMAT,
         cola_version: "test".into(),
