@@ -19,7 +19,7 @@ pub struct InputNorm {
 impl InputNorm {
     /// As it is.
     pub const NONE: InputNorm = InputNorm { mean: 0.0, std: 1.0 };
-    /// Divided by 255, as Keras' EfficientNet does with pictures (spec A2).
+    /// Divided by 255, as Keras' EfficientNet does with pictures.
     pub const PAPER: InputNorm = InputNorm { mean: 0.0, std: 255.0 };
 }
 

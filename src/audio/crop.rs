@@ -4,7 +4,7 @@ use rand::RngExt;
 
 use super::SEGMENT_SAMPLES;
 
-/// Squared norms below this are silence (spec A1: the epsilon under the maximum of the squared norm).
+/// Squared norms below this are silence (the public code of COLA puts this epsilon under the maximum of the squared norm).
 pub const NORM_EPSILON: f64 = 1e-9;
 
 /// Sum of squares, in f64 because a clip may be hours long.
@@ -17,7 +17,7 @@ pub fn is_silent(x: &[f32]) -> bool {
     squared_norm(x) < NORM_EPSILON
 }
 
-/// Divides `x` by its L2 norm, `sqrt(max(sum of squares, 1e-9))` (spec A1). Silence stays zero.
+/// Divides `x` by its L2 norm, `sqrt(max(sum of squares, 1e-9))`, as COLA's public code does. Silence stays zero.
 pub fn l2_normalise(x: &mut [f32]) {
     scale_by_norm(x, squared_norm(x));
 }

@@ -13,7 +13,7 @@ use super::ordered::Ordered;
 /// Segments handed out at a time: about one minute, 4 MB.
 const CHUNK: usize = 64;
 
-/// Segments of one clip, each divided by its own L2 norm (spec A1). A clip of more than a minute comes in several
+/// Segments of one clip, each divided by its own L2 norm, as COLA's public code does in testing. A clip of more than a minute comes in several
 /// items, one after the other.
 #[derive(Debug, Clone)]
 pub struct EvalItem {

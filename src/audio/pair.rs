@@ -15,7 +15,7 @@ use super::random::{Purpose, stream};
 /// How often a crop that turns out silent is drawn again before the clip counts as silent.
 const DRAWS: usize = 10;
 
-/// Where the level is taken from (spec A1).
+/// Where the level is taken from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CropRule {
     /// As the public code does: the whole clip divided by its L2 norm, then two independent crops.

@@ -1,7 +1,7 @@
 //! The linear probe: one linear layer on frozen features, trained on the GPU with the engine's own tape.
 //!
 //! Every training segment is an example. In testing the logits are averaged over a clip's segments. Features are
-//! standardised by the training split (spec A4 uses one random segment a clip and epoch; all of them is less noisy).
+//! standardised by the training split (COLA trains on one random segment a clip and epoch; all of them is less noisy).
 
 use super::embed::Vectors;
 use super::metrics::Confusion;
@@ -18,7 +18,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-/// How the linear layer is trained (spec A4).
+/// How the linear layer is trained, with COLA's batch and learning rate.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ProbeConfig {
     /// Passes over the training segments.

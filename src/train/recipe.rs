@@ -33,7 +33,7 @@ pub enum Level {
 pub enum InputScaling {
     /// As it is.
     None,
-    /// Divided by 255, as Keras' EfficientNet does with pictures (spec A2).
+    /// Divided by 255, as Keras' EfficientNet does with pictures.
     Paper,
     /// Mean 0 and deviation 1 over the training set, measured before the first step.
     Standard,
