@@ -14,7 +14,12 @@ task=""
 if [ -n "$audio" ]; then
     [ -d "$audio" ] || { echo "AUDIO=$audio is not a folder" >&2; exit 2; }
     pool=$audio
-    [ "$(find "$audio" -mindepth 1 -maxdepth 1 -type d | wc -l)" -ge 2 ] && task=$audio
+    if [ -d "$audio/train" ] && [ -d "$audio/test" ]; then
+        pool=$audio/train task=$audio
+    elif [ "$(find "$audio" -mindepth 1 -maxdepth 1 -type d | wc -l)" -ge 2 ]; then
+        task=$audio
+        echo "taking the folders of $audio as labels; the probe's test clips are in the pre-training pool too, without labels"
+    fi
 elif examples/real_recordings.sh "$out/recordings"; then
     pool=$out/recordings/pool task=$out/recordings/voices
 else
@@ -39,7 +44,7 @@ fi
 shown=$pool
 [ -d "$task/test" ] && shown=$task/test
 heading "embedding $shown"
-query=$(find "$shown" -type f \( -name '*.wav' -o -name '*.ogg' -o -name '*.flac' -o -name '*.mp3' -o -name '*.opus' \) | LC_ALL=C sort | head -n 1)
+query=$(find "$shown" -type f \( -iname '*.wav' -o -iname '*.ogg' -o -iname '*.flac' -o -iname '*.mp3' -o -iname '*.opus' \) | LC_ALL=C sort | head -n 1)
 if [ -n "$query" ]; then
     "$cola" embed "$out/run" "$shown" --out "$out/vectors.npy" --nearest "$query" --count 5
 else
