@@ -4,7 +4,11 @@
 
 use crate::gpu::Gpu;
 use crate::ops::batch_norm::{BatchNorm, batch_norm};
+use crate::ops::bias::bias;
+use crate::ops::columns::columns;
 use crate::ops::depthwise::{conv_stem, depthwise};
+use crate::ops::elementwise::{Unary, unary};
+use crate::ops::l2_normalise::l2_normalise;
 use crate::ops::layer_norm::layer_norm;
 use crate::ops::matmul::{linear, matmul_tn};
 use crate::ops::pool::{max_pool, mean_pool};
@@ -155,7 +159,12 @@ pub fn all(segments: usize) -> Vec<Case> {
     cases.push(Case::new("layer_norm 512".into(), &[&[512, n]], &[&[512], &[512]], |cx, x, w| {
         layer_norm(cx, &x[0], &w[0], &w[1], 1e-3)
     }));
+    cases.push(Case::new("bias 512".into(), &[&[512, n]], &[&[512]], |cx, x, w| bias(cx, &x[0], &w[0])));
+    cases.push(Case::new("tanh 512".into(), &[&[512, n]], &[], |cx, x, _| unary(cx, Unary::Tanh, &x[0])));
+    cases.push(Case::new("l2_normalise 512".into(), &[&[512, n]], &[], |cx, x, _| l2_normalise(cx, &x[0], 1e-9)));
     let pairs = (n / 2).max(1);
+    cases
+        .push(Case::new("columns 512".into(), &[&[512, 2 * pairs]], &[], move |cx, x, _| columns(cx, &x[0], 0..pairs)));
     cases.push(Case::new(format!("similarity {pairs} x {pairs}"), &[&[512, pairs], &[512, pairs]], &[], |cx, x, _| {
         matmul_tn(cx, &x[0], &x[1])
     }));

@@ -63,8 +63,14 @@ impl Drop for Owned {
     }
 }
 
-/// Words that stand behind every tensor under [`GpuOptions::guard`](super::GpuOptions).
-const GUARD: [u32; 64] = [0x7fc0_dead; 64];
+/// Bytes behind every tensor under [`GpuOptions::guard`](super::GpuOptions).
+const GUARD_BYTES: u64 = 256;
+
+/// What stands there: NaNs, so that reading them shows in the result, with a payload of their own for every buffer, so
+/// that a kernel which runs past the end of input and output alike does not put back what it overwrites.
+fn guard_words(buffer_id: u64) -> Vec<u32> {
+    (0..GUARD_BYTES / 4).map(|i| 0x7fc0_0000 | ((buffer_id * 64 + i) as u32 & 0x003f_ffff)).collect()
+}
 
 #[derive(Default)]
 pub(super) struct Pool {
@@ -119,8 +125,8 @@ impl Gpu {
     /// A buffer with guard words behind it, inside the range that kernels bind, so that a write past the end lands
     /// there. It stays out of the pool until [`check_guards`](Gpu::check_guards).
     fn alloc_guarded(&self, label: &str, size_bytes: u64) -> Buffer {
-        let buffer = self.alloc_pooled(label, size_bytes + size_of_val(&GUARD) as u64);
-        self.write(&buffer, size_bytes, bytemuck::cast_slice(&GUARD));
+        let buffer = self.alloc_pooled(label, size_bytes + GUARD_BYTES);
+        self.write(&buffer, size_bytes, bytemuck::cast_slice(&guard_words(buffer.id())));
         self.pool().guarded.push((label.to_string(), buffer.clone(), size_bytes));
         buffer
     }
@@ -130,8 +136,8 @@ impl Gpu {
     pub fn check_guards(&self) {
         let guarded = std::mem::take(&mut self.pool().guarded);
         for (label, buffer, at) in guarded {
-            let words: Vec<u32> = self.read_later(&buffer, at, size_of_val(&GUARD) as u64).wait();
-            assert!(words == GUARD, "a kernel wrote past the end of '{label}' ({at} bytes)");
+            let words: Vec<u32> = self.read_later(&buffer, at, GUARD_BYTES).wait();
+            assert!(words == guard_words(buffer.id()), "a kernel wrote past the end of '{label}' ({at} bytes)");
         }
     }
 

@@ -236,11 +236,6 @@ impl Gpu {
         &self.0.caps
     }
 
-    /// True when nothing is computed.
-    pub fn is_dry(&self) -> bool {
-        self.0.device.is_none()
-    }
-
     /// The limit on held memory, if there is one.
     pub fn memory_limit_bytes(&self) -> Option<u64> {
         self.0.memory_limit_bytes

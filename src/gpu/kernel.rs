@@ -222,9 +222,4 @@ impl Gpu {
             self.kernels().bind_groups.retain(|(_, ranges), _| ranges.iter().all(|r| !buffer_ids.contains(&r.0)));
         }
     }
-
-    /// Pipelines compiled so far.
-    pub fn pipelines_compiled(&self) -> usize {
-        self.kernels().pipelines.len()
-    }
 }
