@@ -325,9 +325,15 @@ fn the_bench_prints_one_json_object() {
     let began = Instant::now();
     let out = succeed("bench step --batch 2 --steps 1 --json");
     let object: serde_json::Value = serde_json::from_str(&out).expect("JSON");
-    for key in ["segments_per_second", "step_ms", "peak_bytes"] {
-        assert!(object[key].as_f64().is_some_and(|x| x > 0.0), "{key}: {out}");
-    }
+    let positive = |object: &serde_json::Value, keys: &[&str]| {
+        for key in keys {
+            assert!(object[key].as_f64().is_some_and(|x| x > 0.0), "{key}: {out}");
+        }
+    };
+    positive(&object, &["segments_per_second", "step_ms", "peak_bytes", "encode_ms", "dispatches", "floor_share"]);
+    positive(&object, &["bandwidth_gb_per_s", "fma_gflop_per_s"]);
+    let kernels = object["kernels"].as_array().expect("an array of kernels");
+    kernels.iter().for_each(|kernel| positive(kernel, &["ms", "calls", "floor_share"]));
     assert!(object["adapter"].is_string());
     assert!(object["first_step_ms"].as_f64().is_some_and(|ms| ms < 60_000.0), "a cold first step within a minute");
     assert!(began.elapsed() < Duration::from_secs(120));

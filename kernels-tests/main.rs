@@ -14,6 +14,7 @@ mod harness;
 mod log_mel;
 mod matmul;
 mod network;
+mod peaks;
 mod pool;
 mod se;
 mod softmax_xent;

@@ -1,7 +1,7 @@
 //! `bench kernels`: forward and backward of every case, kernel by kernel.
 
 use super::cases::all;
-use crate::gpu::{Gpu, KernelTime};
+use crate::gpu::{Gpu, KernelTime, Work};
 use serde::Serialize;
 use std::time::Instant;
 
@@ -34,12 +34,13 @@ pub struct Row {
 impl Row {
     /// The totals of `runs` runs, for one.
     pub fn of(k: &KernelTime, runs: u64) -> Row {
+        let Work { bytes, flops } = k.total();
         Row {
             name: k.name.clone(),
-            calls: k.calls / runs,
+            calls: k.dispatches.len() as u64 / runs,
             ms: k.ms / runs as f64,
-            bytes: k.bytes / runs,
-            flops: k.flops / runs,
+            bytes: bytes / runs,
+            flops: flops / runs,
         }
     }
 

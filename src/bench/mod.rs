@@ -2,3 +2,5 @@
 
 pub mod cases;
 pub mod kernels;
+pub mod peaks;
+pub mod step;

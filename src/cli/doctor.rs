@@ -1,11 +1,9 @@
 //! `cola doctor`: what this machine can do.
 
 use anyhow::Result;
+use cola::bench::peaks::{Peaks, product_gflop_per_s};
 use cola::gpu::{AdapterChoice, Caps, Gpu, GpuError, GpuOptions, Tier, adapter_list, catch};
-use cola::ops::matmul::linear;
 use cola::selftest;
-use cola::tape::{Ctx, Param, Var};
-use cola::tensor::Tensor;
 use cola::train::progress::human_bytes;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -56,10 +54,13 @@ fn examine(index: usize, caps: &Caps) -> Finding {
                 let passed = self_test(&gpu, &name);
                 if tier == caps.tier {
                     finding.sound = passed;
-                    match catch(|| (copy_speed(&gpu), product_speed(&gpu))) {
-                        Ok((copy, product)) => {
+                    match catch(|| (Peaks::measure(&gpu), product_gflop_per_s(&gpu))) {
+                        Ok((peaks, product)) => {
                             finding.gflops = product;
-                            println!("  speed        copy {copy:.1} GB/s, matrix product {product:.0} GFLOP/s");
+                            println!(
+                                "  speed        copy {:.1} GB/s, multiply-add {:.0} GFLOP/s, matrix product {product:.0} GFLOP/s",
+                                peaks.bandwidth_gb_per_s, peaks.fma_gflop_per_s
+                            );
                         }
                         Err(error) => println!("  speed        {error}"),
                     }
@@ -123,34 +124,6 @@ fn self_test(gpu: &Gpu, tier: &str) -> bool {
         }
     }
     failed.is_empty()
-}
-
-/// Fastest of a few runs, in seconds; the first is left out because it compiles.
-fn fastest(gpu: &Gpu, work: impl Fn()) -> f64 {
-    let run = |_| {
-        let start = Instant::now();
-        work();
-        gpu.wait();
-        start.elapsed().as_secs_f64()
-    };
-    (0..4).map(run).skip(1).fold(f64::INFINITY, f64::min)
-}
-
-/// GB/s, reads and writes together.
-fn copy_speed(gpu: &Gpu) -> f64 {
-    let len = (gpu.caps().max_binding_bytes.min(128 << 20) / 4) as usize;
-    let (from, to) = (Tensor::zeros(gpu, "copy from", &[len]), Tensor::zeros(gpu, "copy to", &[len]));
-    2.0 * from.size_bytes() as f64 / fastest(gpu, || to.copy_from(&from)) * 1e-9
-}
-
-/// GFLOP/s of a product of square matrices.
-fn product_speed(gpu: &Gpu) -> f64 {
-    let side = if gpu.caps().is_cpu { 512 } else { 2048 };
-    let zeros = || Tensor::zeros(gpu, "matrix", &[side, side]);
-    let weight = Param { name: "matrix".into(), value: zeros(), grad: zeros() };
-    let x = Var::constant(zeros());
-    let seconds = fastest(gpu, || drop(linear(&Ctx::inference(gpu), &weight, &x)));
-    2.0 * (side as f64).powi(3) / seconds * 1e-9
 }
 
 /// What to do, and whether there is anything to work with.

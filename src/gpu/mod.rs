@@ -25,5 +25,5 @@ pub use caps::{Caps, Tier};
 pub use context::{AdapterChoice, Gpu, GpuOptions, adapter_list};
 pub use error::{GpuError, catch};
 pub use kernel::{Kernel, Spec, Value};
-pub use profile::{KernelTime, Profile};
+pub use profile::{KernelTime, Profile, Work};
 pub use stream::{Pending, groups};

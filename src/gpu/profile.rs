@@ -14,14 +14,27 @@ const CAPACITY: u32 = 1024;
 pub struct KernelTime {
     /// Kernel path and the part of its specialisation that names a variant.
     pub name: String,
-    /// Dispatches.
-    pub calls: u64,
-    /// Time on the device.
+    /// Time on the device, of all dispatches.
     pub ms: f64,
-    /// Bytes of every binding, each counted once a dispatch.
+    /// What each dispatch had to do.
+    pub dispatches: Vec<Work>,
+}
+
+/// What a dispatch has to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Bytes of every binding, each counted once.
     pub bytes: u64,
     /// Floating-point operations, as the op counts them.
     pub flops: u64,
+}
+
+impl KernelTime {
+    /// The work of all dispatches.
+    pub fn total(&self) -> Work {
+        let add = |a: Work, b: &Work| Work { bytes: a.bytes + b.bytes, flops: a.flops + b.flops };
+        self.dispatches.iter().fold(Work::default(), add)
+    }
 }
 
 /// What [`Gpu::profile_stop`] returns, slowest kernel first.
@@ -51,8 +64,7 @@ struct Queries {
 
 pub(super) struct Dispatch {
     pub(super) name: String,
-    pub(super) bytes: u64,
-    pub(super) flops: u64,
+    pub(super) work: Work,
 }
 
 impl Profiler {
@@ -82,15 +94,15 @@ impl Profiler {
 
     pub(super) fn add(&mut self, dispatch: Dispatch, ms: f64) {
         if self.trace {
-            let (gb, gflop) = (dispatch.bytes as f64 / ms / 1e6, dispatch.flops as f64 / ms / 1e6);
+            let Work { bytes, flops } = dispatch.work;
+            let (gb, gflop) = (bytes as f64 / ms / 1e6, flops as f64 / ms / 1e6);
             eprintln!("{ms:9.3} ms {gb:8.2} GB/s {gflop:8.1} GFLOP/s  {}", dispatch.name);
+            return; // nobody asks for totals, and a trace may run for hours
         }
         let row = self.totals.entry(dispatch.name.clone()).or_default();
         row.name = dispatch.name;
-        row.calls += 1;
         row.ms += ms;
-        row.bytes += dispatch.bytes;
-        row.flops += dispatch.flops;
+        row.dispatches.push(dispatch.work);
     }
 }
 

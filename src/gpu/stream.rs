@@ -1,6 +1,6 @@
 //! Recording dispatches into one compute pass, submitting them, uploads and read-backs.
 
-use super::profile::Dispatch;
+use super::profile::{Dispatch, Work};
 use super::{Buffer, Gpu, GpuError, Kernel, Spec, Value};
 use crate::tensor::Tensor;
 use bytemuck::Pod;
@@ -18,6 +18,8 @@ pub(super) struct Stream {
     encoder: Option<wgpu::CommandEncoder>,
     pass: Option<wgpu::ComputePass<'static>>,
     recorded: u32,
+    /// Host time spent in submissions so far.
+    submitting: Duration,
 }
 
 impl Stream {
@@ -74,8 +76,12 @@ impl Gpu {
             pass.dispatch_workgroups(grid[0], grid[1], grid[2]);
         };
         if self.profiler().is_on() {
-            let bytes = ranges.iter().map(|(_, _, size)| size).sum();
-            self.run_profiled(device, Dispatch { name: variant(kernel, spec), bytes, flops }, record);
+            // some kernels bind a tensor twice, once by elements and once by vectors of four
+            let mut seen: Vec<_> = ranges.iter().map(|(buffer, at, size)| (buffer.id(), *at, *size)).collect();
+            seen.sort_unstable();
+            seen.dedup();
+            let work = Work { bytes: seen.iter().map(|(_, _, size)| size).sum(), flops };
+            self.run_profiled(device, Dispatch { name: variant(kernel, spec), work }, record);
             return;
         }
         let full = {
@@ -128,9 +134,16 @@ impl Gpu {
             stream.recorded = 0;
             stream.encoder.take().map(wgpu::CommandEncoder::finish)
         };
+        let start = Instant::now();
         let index = self.queue().zip(commands).map(|(queue, commands)| queue.submit([commands]));
+        self.stream().submitting += start.elapsed();
         self.raise_failure();
         index
+    }
+
+    /// Host time that submissions took since the device was opened. Software adapters run the kernels in it.
+    pub fn submit_time(&self) -> Duration {
+        self.stream().submitting
     }
 
     /// Submits and waits until the device has done everything.

@@ -1,0 +1,144 @@
+//! `bench step`: whole training steps, as the trainer runs them: each is recorded while the one before it runs.
+
+use crate::audio::{SEGMENT_SAMPLES, crop};
+use crate::bench::peaks::Peaks;
+use crate::frontend::InputNorm;
+use crate::gpu::{Gpu, KernelTime, Profile, Work};
+use crate::train::config::TrainConfig;
+use crate::train::step::{State, StepPending, train_step};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+use std::time::{Duration, Instant};
+
+/// Training steps on noise, ready to be timed.
+pub struct StepBench {
+    state: State,
+    samples: Vec<f32>,
+}
+
+/// What timing them gave.
+#[derive(Clone, Copy, Debug)]
+pub struct StepTimes {
+    /// Median from the end of one step to the end of the next.
+    pub step_ms: f64,
+    /// Median time that the host takes to record a step,
+    pub encode_ms: f64,
+    /// and to submit it; a software adapter runs the kernels in that time.
+    pub submit_ms: f64,
+    /// How many steps were timed.
+    pub steps: usize,
+}
+
+impl StepBench {
+    /// A model at its start and a batch of noise.
+    pub fn new(gpu: &Gpu, config: &TrainConfig) -> StepBench {
+        StepBench { state: State::new(gpu, config, InputNorm::PAPER, u64::MAX), samples: noise(2 * config.batch) }
+    }
+
+    fn record(&mut self) -> StepPending {
+        train_step(&mut self.state, &self.samples, false)
+    }
+
+    /// One step by itself, in ms; the first one compiles.
+    pub fn single_ms(&mut self) -> f64 {
+        let start = Instant::now();
+        self.record().wait();
+        ms(start.elapsed())
+    }
+
+    /// Times up to `steps` steps and stops early, though not before two, once `most` has passed.
+    pub fn time(&mut self, steps: usize, most: Duration) -> StepTimes {
+        let (mut step_ms, mut encode_ms, mut submit_ms) = (Vec::new(), Vec::new(), Vec::new());
+        let start = Instant::now();
+        let (mut before, mut done) = (self.record(), None::<Instant>);
+        while step_ms.len() < steps && (step_ms.len() < 2 || start.elapsed() < most) {
+            let (begin, submitted) = (Instant::now(), self.state.gpu.submit_time());
+            let next = self.record();
+            let submit = self.state.gpu.submit_time() - submitted;
+            encode_ms.push(ms(begin.elapsed() - submit));
+            submit_ms.push(ms(submit));
+            std::mem::replace(&mut before, next).wait();
+            let now = Instant::now();
+            // what ends first has not been preceded by a whole step
+            step_ms.extend(done.replace(now).map(|done| ms(now - done)));
+        }
+        before.wait();
+        StepTimes {
+            step_ms: median(&mut step_ms),
+            encode_ms: median(&mut encode_ms),
+            submit_ms: median(&mut submit_ms),
+            steps: step_ms.len(),
+        }
+    }
+
+    /// One more step, kernel by kernel.
+    pub fn profile(&mut self) -> Profile {
+        let gpu = self.state.gpu.clone();
+        gpu.profile_start();
+        self.record().wait();
+        gpu.profile_stop()
+    }
+}
+
+fn ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+/// The middle value, or the upper of two.
+///
+/// # Panics
+/// Without any.
+pub fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Segments of noise, each of unit L2 norm.
+pub fn noise(segments: usize) -> Vec<f32> {
+    let mut rng = ChaCha8Rng::seed_from_u64(0);
+    let mut samples: Vec<f32> = (0..segments * SEGMENT_SAMPLES).map(|_| rng.random_range(-1.0f32..1.0)).collect();
+    samples.chunks_mut(SEGMENT_SAMPLES).for_each(crop::l2_normalise);
+    samples
+}
+
+/// A kernel in one step.
+#[derive(Clone, Debug, Serialize)]
+pub struct KernelRow {
+    /// Path and specialisation.
+    pub name: String,
+    /// Dispatches.
+    pub calls: usize,
+    /// Time of all of them.
+    pub ms: f64,
+    /// Of the time of all kernels.
+    pub share: f64,
+    /// Bytes bound over time.
+    pub gb_per_s: f64,
+    /// Arithmetic over time.
+    pub gflop_per_s: f64,
+    /// The least time its bytes and its arithmetic can take here.
+    pub floor_ms: f64,
+    /// That over the time it took; beyond 1 where its data stay in a cache.
+    pub floor_share: f64,
+}
+
+/// The rows of a profile, slowest kernel first.
+pub fn kernel_rows(profile: &Profile, peaks: &Peaks) -> Vec<KernelRow> {
+    let total_ms: f64 = profile.kernels.iter().map(|kernel| kernel.ms).sum();
+    let row = |kernel: &KernelTime| {
+        let Work { bytes, flops } = kernel.total();
+        let floor_ms = peaks.floor_of_kernel_ms(kernel);
+        KernelRow {
+            name: kernel.name.clone(),
+            calls: kernel.dispatches.len(),
+            ms: kernel.ms,
+            share: kernel.ms / total_ms,
+            gb_per_s: bytes as f64 / kernel.ms * 1e-6,
+            gflop_per_s: flops as f64 / kernel.ms * 1e-6,
+            floor_ms,
+            floor_share: floor_ms / kernel.ms,
+        }
+    };
+    profile.kernels.iter().map(row).collect()
+}

@@ -1,0 +1,161 @@
+//! `cola bench step`.
+
+use crate::cli::device::DeviceArgs;
+use anyhow::{Context, Result, ensure};
+use cola::bench::peaks::Peaks;
+use cola::bench::step::{KernelRow, StepBench, kernel_rows};
+use cola::train::config::{Recipe, TrainConfig};
+use cola::train::progress::human_bytes;
+use serde::Serialize;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Time whole training steps, and where their time goes
+///
+/// The table has a row a kernel. Its floor is the least time that its work can take here, for each dispatch the longer
+/// of bytes over the bandwidth and arithmetic over the multiply-add peak, both measured before and after, as
+/// `cola doctor` does. `floor %` is that over the time it took: 100 is perfect, and more than that means that its data stayed
+/// in a cache. Bytes are those of every tensor it binds, counted once.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  cola bench step --batch 32\n  cola bench step --batch 512 --steps 50 --json")]
+pub struct Args {
+    /// Pairs a step; the segments are twice as many
+    #[arg(long, default_value_t = 32)]
+    batch: usize,
+
+    /// Steps that are timed, after two that are not
+    #[arg(long, default_value_t = 5)]
+    steps: usize,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+/// What `bench step --json` prints.
+#[derive(Serialize)]
+struct Report {
+    segments_per_second: f64,
+    /// Median.
+    step_ms: f64,
+    /// Median of the host's time to record a step.
+    encode_ms: f64,
+    /// And to submit it; a software adapter computes in that time.
+    submit_ms: f64,
+    dispatches: usize,
+    /// First step, with everything that is compiled for it.
+    first_step_ms: f64,
+    peak_bytes: u64,
+    /// The sum of the kernels' floors, and its share of the step.
+    floor_ms: f64,
+    floor_share: f64,
+    #[serde(flatten)]
+    peaks: Peaks,
+    adapter: String,
+    driver: String,
+    is_cpu: bool,
+    tier: String,
+    batch: usize,
+    segments: usize,
+    steps: usize,
+    /// True where the adapter has no timestamps, so that kernels were timed from the host, one by one.
+    kernels_by_host_clock: bool,
+    kernels: Vec<KernelRow>,
+}
+
+impl Args {
+    pub fn run(self) -> Result<ExitCode> {
+        ensure!(self.batch >= 2 && self.steps > 0, "--batch must be at least 2 and --steps at least 1");
+        let gpu = self.device.open()?;
+        let peaks = Peaks::measure(&gpu);
+        // what the peaks were measured on is not the step's
+        gpu.trim();
+        let config = TrainConfig { batch: self.batch, ..TrainConfig::of(Recipe::Standard) };
+        let mut bench = StepBench::new(&gpu, &config);
+        gpu.reset_peak();
+        let first_step_ms = bench.single_ms();
+        bench.single_ms();
+        let times = bench.time(self.steps, Duration::MAX);
+        let peak_bytes = gpu.memory().peak_bytes;
+        let profile = bench.profile();
+        let peaks = peaks.or_higher(Peaks::measure(&gpu));
+        let kernels = kernel_rows(&profile, &peaks);
+        let floor_ms: f64 = kernels.iter().map(|row| row.floor_ms).sum();
+        let report = Report {
+            segments_per_second: 2.0 * self.batch as f64 / times.step_ms * 1e3,
+            step_ms: times.step_ms,
+            encode_ms: times.encode_ms,
+            submit_ms: times.submit_ms,
+            dispatches: kernels.iter().map(|row| row.calls).sum(),
+            first_step_ms,
+            peak_bytes,
+            floor_ms,
+            floor_share: floor_ms / times.step_ms,
+            peaks,
+            adapter: gpu.caps().adapter.clone(),
+            driver: gpu.caps().driver.clone(),
+            is_cpu: gpu.caps().is_cpu,
+            tier: format!("{:?}", gpu.caps().tier).to_lowercase(),
+            batch: self.batch,
+            segments: 2 * self.batch,
+            steps: self.steps,
+            kernels_by_host_clock: profile.host_clock,
+            kernels,
+        };
+        if self.json {
+            println!("{}", serde_json::to_string(&report).context("the report as JSON")?);
+        } else {
+            report.print();
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Report {
+    fn print(&self) {
+        println!("{} ({}), {} kernels, batch {}", self.adapter, self.driver, self.tier, self.batch);
+        println!(
+            "{:.1} segments/s, {:.1} ms a step (median of {}), first step {:.1} s, peak {} ({} a segment)",
+            self.segments_per_second,
+            self.step_ms,
+            self.steps,
+            self.first_step_ms / 1e3,
+            human_bytes(self.peak_bytes),
+            human_bytes(self.peak_bytes / self.segments as u64)
+        );
+        println!(
+            "{} dispatches, recorded in {:.2} ms, submitted in {:.2} ms{}; floor of the step {:.1} ms ({:.1} %)\n",
+            self.dispatches,
+            self.encode_ms,
+            self.submit_ms,
+            if self.is_cpu { " (computing)" } else { "" },
+            self.floor_ms,
+            100.0 * self.floor_share
+        );
+        let clock = if self.kernels_by_host_clock { ", timed one by one from the host" } else { "" };
+        println!(
+            "{:>6} {:>6} {:>10} {:>8} {:>9} {:>8}  kernel{clock}",
+            "share", "calls", "ms", "GB/s", "GFLOP/s", "floor %"
+        );
+        for row in &self.kernels {
+            println!(
+                "{:>5.1}% {:>6} {:>10.3} {:>8.1} {:>9.1} {:>8.1}  {}",
+                100.0 * row.share,
+                row.calls,
+                row.ms,
+                row.gb_per_s,
+                row.gflop_per_s,
+                100.0 * row.floor_share,
+                row.name
+            );
+        }
+        println!(
+            "\nfloor: bytes at {:.1} GB/s (copy) or arithmetic at {:.0} GFLOP/s (multiply-add), whichever takes longer, \
+             both measured before and after",
+            self.peaks.bandwidth_gb_per_s, self.peaks.fma_gflop_per_s
+        );
+    }
+}
