@@ -10,6 +10,7 @@ mod depthwise;
 mod elementwise;
 mod features;
 mod fft;
+mod fused;
 mod harness;
 mod log_mel;
 mod matmul;

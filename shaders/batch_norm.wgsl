@@ -22,16 +22,13 @@ var<immediate> p: Params;
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let s = stats[group.y];
     let base = group.y * p.row;
-    let start = group.x * WG * EACH + lane;
-    for (var e = 0u; e < EACH; e++) {
-        let i = start + e * WG;
-        if i < p.row {
-            let z = x[base + i] * s.x + Elem(s.y);
-            if SWISH {
-                y[base + i] = swish(z);
-            } else {
-                y[base + i] = z;
-            }
+    let end = min((group.x + 1u) * WG * EACH, p.row);
+    for (var i = group.x * WG * EACH + lane; i < end; i += WG) {
+        let z = x[base + i] * s.x + Elem(s.y);
+        if SWISH {
+            y[base + i] = swish(z);
+        } else {
+            y[base + i] = z;
         }
     }
 }

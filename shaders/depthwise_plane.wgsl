@@ -1,7 +1,8 @@
 // depthwise_plane — depthwise.wgsl and its dx for small planes, a whole plane a lane
 // maths    y[i,j] = Σ_u Σ_v w[c,u,v] x[r,s] with r = i STRIDE + u - PAD_Y, s = j STRIDE + v - PAD_X inside the plane;
+//          with ACTIVATE x stands for swish(batch_norm(x)), applied on load;
 //          with DX the same pairs the other way: dx[r,s] = Σ w[c,u,v] dy[i,j]
-// shapes   x [C,N,H,W]   w [C,K,K]   y [C,N,HO,WO]; with DX `x` is dy and `y` is dx
+// shapes   x [C,N,H,W]   w [C,K,K]   stats [C] of vec4   y [C,N,HO,WO]; with DX `x` is dy and `y` is dx
 // grid     x: N / WG   y: C
 // reads    x once, w once a lane   → bandwidth bound
 // backward DX; depthwise_plane_dw.wgsl
@@ -16,6 +17,7 @@ const W: u32 = 2u;
 const HO: u32 = 3u;
 const WO: u32 = 2u;
 const DX: bool = false;
+const ACTIVATE: bool = false;
 const WG: u32 = 64u;
 const IN: u32 = select(H * W, HO * WO, DX);
 const OUT: u32 = select(HO * WO, H * W, DX);
@@ -24,7 +26,9 @@ struct Params { planes: u32 }
 var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> w: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<storage, read> stats: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+//!use lib/on_load.wgsl
 
 var<private> source: array<f32, IN>;
 var<private> sums: array<f32, OUT>;
@@ -36,8 +40,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         return;
     }
     let plane = group.y * p.planes + at;
+    on_load_of(group.y);
     for (var i = 0u; i < IN; i++) {
-        source[i] = x[plane * IN + i];
+        source[i] = on_load(x[plane * IN + i]);
     }
     for (var i = 0u; i < OUT; i++) {
         sums[i] = 0.0;

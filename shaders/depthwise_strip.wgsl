@@ -1,7 +1,8 @@
 // depthwise_strip — depthwise.wgsl where the width allows four outputs at a time
 // maths    y[c,n,i,j] = Σ_u Σ_v w[c,u,v] x[c,n, i STRIDE + u - pad_y, j STRIDE + v - PAD_X], zero outside;
+//          with ACTIVATE x stands for swish(batch_norm(x)), applied on load;
 //          with FLIP the filter is turned by 180 degrees: the gradient with respect to x where STRIDE is 1
-// shapes   x [C,N,H,W] (or [1,N,H,W]: x_channel 0)   w [C,K,K]   y [C,N,Ho,Wo]; W = Wo STRIDE, Wo a multiple of 4
+// shapes   x [C,N,H,W] (or [1,N,H,W]: x_channel 0)   w [C,K,K]   stats [C] of vec4   y [C,N,Ho,Wo]; W = Wo STRIDE, Wo a multiple of 4
 // grid     x: N Wo / 4 strips, WG each   y: C
 // reads    each row of x once, edges twice; w once a lane   → bandwidth bound
 // backward this kernel with FLIP, or depthwise_strip_dx.wgsl; depthwise_strip_dw.wgsl
@@ -14,6 +15,7 @@ const K: u32 = 3u;
 const STRIDE: u32 = 1u;
 const PAD_X: u32 = 1u;
 const FLIP: bool = false;
+const ACTIVATE: bool = false;
 const WG: u32 = 64u;
 
 struct Params { planes: u32, h: u32, w: u32, ho: u32, wo: u32, pad_y: u32, x_channel: u32 }
@@ -21,7 +23,9 @@ var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> x4: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> w: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> stats: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
+//!use lib/on_load.wgsl
 //!use lib/strip.wgsl
 
 var<private> rows: array<array<f32, SPAN>, K>;
@@ -46,6 +50,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         return;
     }
     let strip = at % strips;
+    on_load_of(c);
     for (var t = 0u; t < K * K; t++) {
         taps[t] = w[c * K * K + select(t, K * K - 1u - t, FLIP)];
     }

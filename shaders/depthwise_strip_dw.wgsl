@@ -1,6 +1,7 @@
 // depthwise_strip_dw — gradient of depthwise_strip.wgsl with respect to the filters, first stage
 // maths    part[s][c,u,v] = Σ dy[c,n,i,j] x[c,n, i STRIDE + u - pad_y, j STRIDE + v - PAD_X] over the share of lane s
-// shapes   x [C,N,H,W] or [1,N,H,W]   dy [C,N,Ho,Wo]   part [S,C,K,K]; W = Wo STRIDE, Wo a multiple of 4
+//          with ACTIVATE x stands for swish(batch_norm(x)), applied on load
+// shapes   x [C,N,H,W] or [1,N,H,W]   dy [C,N,Ho,Wo]   stats [C] of vec4   part [S,C,K,K]; W = Wo STRIDE, Wo a multiple of 4
 // grid     x: S / WG   y: C
 // reads    dy and x once, edges twice → bandwidth bound
 // backward none
@@ -12,6 +13,7 @@
 const K: u32 = 3u;
 const STRIDE: u32 = 1u;
 const PAD_X: u32 = 1u;
+const ACTIVATE: bool = false;
 const WG: u32 = 64u;
 
 struct Params { planes: u32, h: u32, w: u32, ho: u32, wo: u32, pad_y: u32, x_channel: u32, channels: u32 }
@@ -19,7 +21,9 @@ var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> x4: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> dy: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> part: array<f32>;
+@group(0) @binding(3) var<storage, read> stats: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> part: array<f32>;
+//!use lib/on_load.wgsl
 //!use lib/strip.wgsl
 
 var<private> rows: array<array<f32, SPAN>, K>;
@@ -30,6 +34,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let c = group.y;
     let s = group.x * WG + lane;
     let strips = p.wo / 4u;
+    on_load_of(c);
     for (var t = 0u; t < K * K; t++) {
         sums[t] = 0.0;
     }

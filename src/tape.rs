@@ -143,17 +143,20 @@ pub struct Ctx<'a> {
     pub tape: Option<&'a Tape>,
     /// Training mode: batch statistics, running statistics updated, stochastic depth on.
     pub training: bool,
+    /// Blocks run in fused ops, which keep raw convolution outputs only; `false` takes the plain ops one by one, which
+    /// are the reference that the fused ones are tested against.
+    pub fused: bool,
 }
 
 impl<'a> Ctx<'a> {
     /// Training mode with a tape.
     pub fn training(gpu: &'a Gpu, tape: &'a Tape) -> Ctx<'a> {
-        Ctx { gpu, tape: Some(tape), training: true }
+        Ctx { gpu, tape: Some(tape), training: true, fused: true }
     }
 
     /// Evaluation mode without a tape.
     pub fn inference(gpu: &'a Gpu) -> Ctx<'a> {
-        Ctx { gpu, tape: None, training: false }
+        Ctx { gpu, tape: None, training: false, fused: true }
     }
 
     /// The result of an op. `saved` lists what the closure holds on to, for the memory report; without a tape the

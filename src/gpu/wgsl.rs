@@ -22,6 +22,7 @@ const LIBRARY: &[(&str, &str)] = library! {
     "lib/fft.wgsl",
     "lib/finite.wgsl",
     "lib/index.wgsl",
+    "lib/on_load.wgsl",
     "lib/reduce.wgsl",
     "lib/reduce_columns.wgsl",
     "lib/strip.wgsl",

@@ -138,15 +138,17 @@ impl EfficientNet {
         pooling.pool(cx, &self.stages(cx, x, drop, |_| ()))
     }
 
-    /// The last feature map `[1280, N, frames / 32, bands / 32]` (rounded up). `see` is shown what the stem, each block
-    /// and the head put out: 18 maps.
+    /// The last feature map `[1280, N, frames / 32, bands / 32]` (rounded up). `see` is shown what each block and the
+    /// head put out: 17 maps.
     #[track_caller]
     pub fn stages(&self, cx: &Ctx, x: &Var, drop: Option<&DropMasks>, mut see: impl FnMut(&Var)) -> Var {
         let (weight, bn) = &self.stem;
-        let mut y = batch_norm(cx, &conv_stem(cx, x, weight), bn, true);
+        let raw = conv_stem(cx, x, weight);
+        let (first, rest) = self.blocks.split_first().expect("sixteen blocks");
+        let mut y = first.forward_raw(cx, &raw, bn);
         see(&y);
-        for (b, block) in self.blocks.iter().enumerate() {
-            y = block.forward(cx, &y, drop.and_then(|masks| masks.of_block(b)));
+        for (b, block) in rest.iter().enumerate() {
+            y = block.forward(cx, &y, drop.and_then(|masks| masks.of_block(b + 1)));
             see(&y);
         }
         let (weight, bn) = &self.head;

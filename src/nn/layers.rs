@@ -108,11 +108,16 @@ impl SqueezeExcite {
         SqueezeExcite { reduce: find("conv_reduce"), expand: find("conv_expand") }
     }
 
+    /// g `[C, N]` of the plane means s `[C, N]`.
+    #[track_caller]
+    pub fn excite(&self, cx: &Ctx, s: &Var) -> Var {
+        let affine = |(weight, offset): &(Param, Param), x: &Var| bias(cx, &linear(cx, weight, x), offset);
+        affine(&self.expand, &unary(cx, Unary::Swish, &affine(&self.reduce, s)))
+    }
+
     /// y `[C, N, H, W]` of x `[C, N, H, W]`.
     #[track_caller]
     pub fn forward(&self, cx: &Ctx, x: &Var) -> Var {
-        let affine = |(weight, offset): &(Param, Param), x: &Var| bias(cx, &linear(cx, weight, x), offset);
-        let squeezed = unary(cx, Unary::Swish, &affine(&self.reduce, &mean_pool(cx, x)));
-        gate(cx, x, &affine(&self.expand, &squeezed))
+        gate(cx, x, &self.excite(cx, &mean_pool(cx, x)))
     }
 }

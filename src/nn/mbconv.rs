@@ -5,14 +5,19 @@
 //! └──────────────────── only where stride is 1 and in = out ─ stochastic depth ──────────────────────┘
 //! ```
 //!
+//! In training, batch norm needs the sums over its whole input before any of its output, so it splits the block into
+//! three passes. The fused ops end where a batch norm begins, keep only the raw convolution outputs that stand there, and
+//! apply the norm and what follows as the next convolution loads them.
+//!
 //! The block widens before it mixes pixels and narrows after, so what is handed on, and kept by the shortcut, is the
 //! narrow end, without activation. With expansion 1 there is no expand stage, and timm names the rest differently.
 
 use super::layers::{Initial, SqueezeExcite, Stores};
 use crate::ops::batch_norm::{BatchNorm, batch_norm};
-use crate::ops::depthwise::depthwise;
+use crate::ops::depthwise::{depthwise, norm_depthwise};
 use crate::ops::matmul::linear;
 use crate::ops::residual::residual;
+use crate::ops::se_project::squeeze_excite_project;
 use crate::tape::{Ctx, Param, Var};
 use crate::tensor::Tensor;
 
@@ -90,20 +95,29 @@ impl MbConv {
         self.shape
     }
 
-    /// y `[out, N, H / stride, W / stride]` (rounded up) of x `[in, N, H, W]`.
+    /// y `[out, N, H / stride, W / stride]` (rounded up) of x `[in, N, H, W]`, for a block with an expand stage.
     ///
     /// `drop` `[N]` multiplies each sample's branch before the shortcut is added; without a shortcut it is not used.
     #[track_caller]
     pub fn forward(&self, cx: &Ctx, x: &Var, drop: Option<&Tensor>) -> Var {
-        let mut y = x.clone();
-        if let Some((weight, bn)) = &self.expand {
-            y = batch_norm(cx, &linear(cx, weight, &y), bn, true);
-        }
-        let (weight, bn) = &self.depthwise;
-        y = batch_norm(cx, &depthwise(cx, &y, weight, self.shape.stride), bn, true);
-        y = self.squeeze_excite.forward(cx, &y);
-        let (weight, bn) = &self.project;
-        y = batch_norm(cx, &linear(cx, weight, &y), bn, false);
+        let (weight, bn) = self.expand.as_ref().expect("a block without expand stage takes a raw map: forward_raw");
+        let y = self.forward_raw(cx, &linear(cx, weight, x), bn);
         if self.shape.has_shortcut() { residual(cx, &y, x, drop) } else { y }
+    }
+
+    /// What follows the expand stage, of the raw output x `[wide, N, H, W]` of a convolution whose batch norm and swish
+    /// are still to come. In the first block that convolution is the stem.
+    #[track_caller]
+    pub fn forward_raw(&self, cx: &Ctx, x: &Var, bn: &BatchNorm) -> Var {
+        let ((filters, bn_depthwise), (weight, bn_project)) = (&self.depthwise, &self.project);
+        let y = if cx.fused {
+            let y = norm_depthwise(cx, x, bn, filters, self.shape.stride);
+            squeeze_excite_project(cx, &y, bn_depthwise, |cx, s| self.squeeze_excite.excite(cx, s), weight)
+        } else {
+            let y = depthwise(cx, &batch_norm(cx, x, bn, true), filters, self.shape.stride);
+            let y = self.squeeze_excite.forward(cx, &batch_norm(cx, &y, bn_depthwise, true));
+            linear(cx, weight, &y)
+        };
+        batch_norm(cx, &y, bn_project, false)
     }
 }

@@ -5,7 +5,7 @@
 //! dx = γ / std (dz - mean(dz) - x̂ mean(dz x̂)). Only x is kept: z and swish'(z) are computed again on the way back.
 //! (Ioffe and Szegedy 2015; momentum and epsilon of Keras' EfficientNet: 0.99 there is 0.01 here, eps 1e-3.)
 
-use super::{elem, split_rows, u};
+use super::{elem, split_rows, streaming, u};
 use crate::gpu::{Gpu, Kernel, Tier, groups};
 use crate::kernel;
 use crate::tape::{Ctx, Param, Var};
@@ -88,8 +88,6 @@ struct DxStatsParams {
     count: f32,
 }
 
-/// Elements per invocation of the elementwise stages.
-const EACH: usize = 4;
 const WG: usize = 64;
 
 /// y = batch_norm(x), then swish if asked. Backward keeps x and 16 bytes a channel.
@@ -108,29 +106,29 @@ pub fn batch_norm(cx: &Ctx, x: &Var, bn: &BatchNorm, swish: bool) -> Var {
     cx.record("batch_norm", y, &[&saved[0], &saved[1]], move |dy, grads| {
         let means = gradient_means(&x.value, &dy, &stats, &bn, swish, training);
         if x.needs_grad() {
-            let dx = Tensor::empty(dy.gpu(), "batch_norm dx", dy.shape());
-            let row = dy.len() / channels;
-            let (width, elem) = elem(row);
-            for (c, n) in split_rows(dy.gpu(), channels, row) {
-                let (stats, means) = (stats.slice(c * 4, &[n, 4]), means.slice(c * 2, &[n, 2]));
-                let tensors = [&x.value.rows(c, n), &dy.rows(c, n), &stats, &means, &dx.rows(c, n)];
-                let grid = [groups(row / width, WG * EACH), u(n), 1];
-                dy.gpu().run(
-                    &DX,
-                    &[elem, ("SWISH", swish.into())],
-                    &u(row / width),
-                    &tensors,
-                    grid,
-                    15 * (n * row) as u64,
-                );
-            }
-            grads.add(&x, dx);
+            grads.add(&x, input_gradient(&x.value, dy, &stats, &means, swish));
         }
     })
 }
 
-/// `[C, 4]`: scale, shift, mean and 1/std of each channel.
-fn statistics(cx: &Ctx, x: &Tensor, bn: &BatchNorm) -> Tensor {
+/// dx, in the memory of `dy` unless somebody else holds it.
+pub(super) fn input_gradient(x: &Tensor, dy: Tensor, stats: &Tensor, means: &Tensor, swish: bool) -> Tensor {
+    let (gpu, channels) = (x.gpu(), x.shape()[0]);
+    let d = if dy.is_unique() { dy } else { dy.duplicate() };
+    let row = x.len() / channels;
+    let (width, elem) = elem(row);
+    let (wg, each) = streaming(gpu);
+    for (c, n) in split_rows(gpu, channels, row) {
+        let tensors = [&x.rows(c, n), &stats.slice(c * 4, &[n, 4]), &means.slice(c * 2, &[n, 2]), &d.rows(c, n)];
+        let spec = [elem, ("SWISH", swish.into()), ("WG", u(wg).into()), ("EACH", u(each).into())];
+        let grid = [groups(row / width, wg * each), u(n), 1];
+        gpu.run(&DX, &spec, &u(row / width), &tensors, grid, 15 * (n * row) as u64);
+    }
+    d
+}
+
+/// `[C, 4]`: scale, shift, mean and 1/std of each channel; in training mode the running statistics move.
+pub(super) fn statistics(cx: &Ctx, x: &Tensor, bn: &BatchNorm) -> Tensor {
     let (gpu, channels) = (cx.gpu, x.shape()[0]);
     let row = x.len() / channels;
     let (width, elem) = elem(row);
@@ -173,15 +171,24 @@ fn apply(x: &Tensor, stats: &Tensor, y: &Tensor, swish: bool) {
     let (gpu, channels) = (x.gpu(), x.shape()[0]);
     let row = x.len() / channels;
     let (width, elem) = elem(row);
+    let (wg, each) = streaming(gpu);
     for (c, n) in split_rows(gpu, channels, row) {
         let tensors = [&x.rows(c, n), &stats.slice(c * 4, &[n, 4]), &y.rows(c, n)];
-        let grid = [groups(row / width, WG * EACH), u(n), 1];
-        gpu.run(&APPLY, &[elem, ("SWISH", swish.into())], &u(row / width), &tensors, grid, 6 * (n * row) as u64);
+        let spec = [elem, ("SWISH", swish.into()), ("WG", u(wg).into()), ("EACH", u(each).into())];
+        let grid = [groups(row / width, wg * each), u(n), 1];
+        gpu.run(&APPLY, &spec, &u(row / width), &tensors, grid, 6 * (n * row) as u64);
     }
 }
 
 /// Adds to dγ and dβ; returns `[C, 2]`: mean(dz) and mean(dz x̂), zeros where running statistics were used.
-fn gradient_means(x: &Tensor, dy: &Tensor, stats: &Tensor, bn: &BatchNorm, swish: bool, training: bool) -> Tensor {
+pub(super) fn gradient_means(
+    x: &Tensor,
+    dy: &Tensor,
+    stats: &Tensor,
+    bn: &BatchNorm,
+    swish: bool,
+    training: bool,
+) -> Tensor {
     let (gpu, channels) = (x.gpu(), x.shape()[0]);
     let row = x.len() / channels;
     let (width, elem) = elem(row);

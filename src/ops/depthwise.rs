@@ -5,6 +5,7 @@
 //! 1 and 2. Backward: dx gathers the outputs that each x went into; dw sums over all planes in two stages, in a fixed
 //! order. Both read x or dy straight, so x is all that is kept.
 
+use super::batch_norm::{BatchNorm, gradient_means, input_gradient, statistics};
 use super::matmul::sum_parts;
 use super::{split_rows, u};
 use crate::gpu::{Gpu, Kernel, Tier, Value, groups};
@@ -38,6 +39,31 @@ pub fn depthwise(cx: &Ctx, x: &Var, w: &Param, stride: usize) -> Var {
     convolve(cx, "depthwise", x, w, stride)
 }
 
+/// y = depthwise(swish(batch_norm(x))), whose activation is never stored: each kernel applies it to the raw x on load.
+///
+/// x `[C, N, H, W]`, w `[C, 1, K, K]` → `[C, N, ceil(H / stride), ceil(W / stride)]`. Backward keeps x and 16 bytes a
+/// channel; the gradient with respect to the activation turns into dx in place.
+#[track_caller]
+pub fn norm_depthwise(cx: &Ctx, x: &Var, bn: &BatchNorm, w: &Param, stride: usize) -> Var {
+    let g = Geometry::of(x.value.dims4(), w.value.shape(), stride);
+    assert_eq!(g.x_channel, 1, "{}: filters {:?}, input {:?}", w.name, w.value.shape(), x.value.shape());
+    let stats = statistics(cx, &x.value, bn);
+    let y = Tensor::empty(cx.gpu, "norm_depthwise", &[g.channels, g.planes, g.ho, g.wo]);
+    g.forward(&x.value, Some(&stats), &w.value, &y);
+    let (x, bn, w, training) = (x.clone(), bn.clone(), w.clone(), cx.training);
+    let saved = [x.value.clone(), stats.clone()];
+    cx.record("norm_depthwise", y, &[&saved[0], &saved[1]], move |dy, grads| {
+        g.filter_gradient(&x.value, Some(&stats), &dy, &w.grad);
+        let da = Tensor::empty(dy.gpu(), "norm_depthwise dx", x.value.shape());
+        g.input_gradient(&dy, &w.value, &da);
+        drop(dy);
+        let means = gradient_means(&x.value, &da, &stats, &bn, true, training);
+        if x.needs_grad() {
+            grads.add(&x, input_gradient(&x.value, da, &stats, &means, true));
+        }
+    })
+}
+
 /// The network's first layer: x `[1, N, H, W]`, w `[C, 1, K, K]`, stride 2 → `[C, N, ceil(H / 2), ceil(W / 2)]`.
 ///
 /// With one input channel it is a depthwise convolution whose channels all read the same plane. No gradient goes to x,
@@ -53,10 +79,10 @@ pub fn conv_stem(cx: &Ctx, x: &Var, w: &Param) -> Var {
 fn convolve(cx: &Ctx, name: &'static str, x: &Var, w: &Param, stride: usize) -> Var {
     let g = Geometry::of(x.value.dims4(), w.value.shape(), stride);
     let y = Tensor::empty(cx.gpu, name, &[g.channels, g.planes, g.ho, g.wo]);
-    g.forward(&x.value, &w.value, &y);
+    g.forward(&x.value, None, &w.value, &y);
     let (x, w, saved) = (x.clone(), w.clone(), x.value.clone());
     cx.record(name, y, &[&saved], move |dy, grads| {
-        g.filter_gradient(&x.value, &dy, &w.grad);
+        g.filter_gradient(&x.value, None, &dy, &w.grad);
         if x.needs_grad() {
             let dx = Tensor::empty(dy.gpu(), "depthwise dx", x.value.shape());
             g.input_gradient(&dy, &w.value, &dx);
@@ -190,21 +216,33 @@ impl Geometry {
         [("K", u(self.k).into()), ("STRIDE", u(self.stride).into()), ("WG", u(workgroup(gpu)).into())]
     }
 
-    fn forward(&self, x: &Tensor, w: &Tensor, y: &Tensor) {
+    /// The statistics of a range of channels, and whether the kernels are to use them; without, something has to be
+    /// bound all the same.
+    fn norm(gpu: &Gpu, stats: Option<&Tensor>, c: usize, n: usize) -> (Tensor, (&'static str, Value)) {
+        let bound = stats.map_or_else(|| Tensor::empty(gpu, "no statistics", &[4]), |s| s.slice(c * 4, &[n, 4]));
+        (bound, ("ACTIVATE", stats.is_some().into()))
+    }
+
+    fn forward(&self, x: &Tensor, stats: Option<&Tensor>, w: &Tensor, y: &Tensor) {
         let gpu = y.gpu();
         for (c, n) in self.ranges(gpu) {
             let (x, w, y) = (self.x_rows(x, c, n), self.filters(w, c, n), y.rows(c, n));
+            let (stats, activate) = Geometry::norm(gpu, stats, c, n);
             if self.strips() {
                 let mut spec = self.spec(gpu).to_vec();
-                spec.push(("PAD_X", u(self.pad_x).into()));
+                spec.extend([("PAD_X", u(self.pad_x).into()), activate]);
                 let grid = [groups(self.planes * self.wo / 4, workgroup(gpu)), u(n), 1];
-                gpu.run(&STRIP, &spec, &self.strip(self.pad_y), &[&x, &x, &w, &y], grid, self.flops(n));
+                gpu.run(&STRIP, &spec, &self.strip(self.pad_y), &[&x, &x, &w, &stats, &y], grid, self.flops(n));
             } else if self.small() {
                 let grid = [groups(self.planes, workgroup(gpu)), u(n), 1];
-                gpu.run(&PLANE, &self.plane_spec(gpu), &u(self.planes), &[&x, &w, &y], grid, self.flops(n));
+                let mut spec = self.plane_spec(gpu);
+                spec.push(activate);
+                gpu.run(&PLANE, &spec, &u(self.planes), &[&x, &w, &stats, &y], grid, self.flops(n));
             } else {
+                let mut spec = self.spec(gpu).to_vec();
+                spec.push(activate);
                 let grid = [groups(self.planes * self.ho * self.wo, workgroup(gpu)), u(n), 1];
-                gpu.run(&PLAIN, &self.spec(gpu), &self.plain(), &[&x, &w, &y], grid, self.flops(n));
+                gpu.run(&PLAIN, &spec, &self.plain(), &[&x, &w, &stats, &y], grid, self.flops(n));
             }
         }
     }
@@ -213,13 +251,14 @@ impl Geometry {
         let gpu = dy.gpu();
         for (c, n) in self.ranges(gpu) {
             let (dy, w, dx) = (dy.rows(c, n), self.filters(w, c, n), dx.rows(c, n));
+            let (stats, _) = Geometry::norm(gpu, None, c, n);
             if self.strips() && self.stride == 1 {
                 // the same convolution with the filter turned round and the other half of the padding
                 let mut spec = self.spec(gpu).to_vec();
                 spec.extend([("PAD_X", u(self.k - 1 - self.pad_x).into()), ("FLIP", true.into())]);
                 let grid = [groups(self.planes * self.w / 4, workgroup(gpu)), u(n), 1];
                 let params = self.strip(self.k - 1 - self.pad_y);
-                gpu.run(&STRIP, &spec, &params, &[&dy, &dy, &w, &dx], grid, self.flops(n));
+                gpu.run(&STRIP, &spec, &params, &[&dy, &dy, &w, &stats, &dx], grid, self.flops(n));
             } else if self.strips() && self.h == 2 * self.ho && self.stride == 2 && self.k <= 5 {
                 let spec = [
                     ("K", u(self.k).into()),
@@ -234,7 +273,7 @@ impl Geometry {
                 let mut spec = self.plane_spec(gpu);
                 spec.push(("DX", true.into()));
                 let grid = [groups(self.planes, workgroup(gpu)), u(n), 1];
-                gpu.run(&PLANE, &spec, &u(self.planes), &[&dy, &w, &dx], grid, self.flops(n));
+                gpu.run(&PLANE, &spec, &u(self.planes), &[&dy, &w, &stats, &dx], grid, self.flops(n));
             } else {
                 let grid = [groups(self.planes * self.h * self.w, workgroup(gpu)), u(n), 1];
                 gpu.run(&PLAIN_DX, &self.spec(gpu), &self.plain(), &[&dy, &w, &dx], grid, self.flops(n));
@@ -242,7 +281,7 @@ impl Geometry {
         }
     }
 
-    fn filter_gradient(&self, x: &Tensor, dy: &Tensor, dw: &Tensor) {
+    fn filter_gradient(&self, x: &Tensor, stats: Option<&Tensor>, dy: &Tensor, dw: &Tensor) {
         let gpu = dy.gpu();
         let wg = workgroup(gpu);
         let work = match () {
@@ -258,21 +297,26 @@ impl Geometry {
         let per_channel = (lanes / self.channels).clamp(1, work.div_ceil(4)).div_ceil(wg);
         for (c, n) in self.ranges(gpu) {
             let (x, dy) = (self.x_rows(x, c, n), dy.rows(c, n));
+            let (stats, activate) = Geometry::norm(gpu, stats, c, n);
             let part = Tensor::empty(gpu, "depthwise dw parts", &[per_channel * wg, n * self.k * self.k]);
             let grid = [u(per_channel), u(n), 1];
             if self.strips() {
                 let mut spec = self.spec(gpu).to_vec();
-                spec.push(("PAD_X", u(self.pad_x).into()));
+                spec.extend([("PAD_X", u(self.pad_x).into()), activate]);
                 let s = self.strip(self.pad_y);
                 let params = [s.planes, s.h, s.w, s.ho, s.wo, s.pad_y, s.x_channel, u(n)];
-                gpu.run(&STRIP_DW, &spec, &params, &[&x, &x, &dy, &part], grid, self.flops(n));
+                gpu.run(&STRIP_DW, &spec, &params, &[&x, &x, &dy, &stats, &part], grid, self.flops(n));
             } else if self.small() {
                 let params = [u(self.planes), u(n)];
-                gpu.run(&PLANE_DW, &self.plane_spec(gpu), &params, &[&x, &dy, &part], grid, self.flops(n));
+                let mut spec = self.plane_spec(gpu);
+                spec.push(activate);
+                gpu.run(&PLANE_DW, &spec, &params, &[&x, &dy, &stats, &part], grid, self.flops(n));
             } else {
                 let s = self.plain();
                 let params = [s.planes, s.h, s.w, s.ho, s.wo, s.pad_y, s.pad_x, s.x_channel, u(n)];
-                gpu.run(&PLAIN_DW, &self.spec(gpu), &params, &[&x, &dy, &part], grid, self.flops(n));
+                let mut spec = self.spec(gpu).to_vec();
+                spec.push(activate);
+                gpu.run(&PLAIN_DW, &spec, &params, &[&x, &dy, &stats, &part], grid, self.flops(n));
             }
             sum_parts(&part, &self.filters(dw, c, n), true);
         }

@@ -68,8 +68,9 @@ pub fn matmul_tn(cx: &Ctx, a: &Var, b: &Var) -> Var {
     })
 }
 
+/// How the left matrix lies in memory.
 #[derive(Clone, Copy, PartialEq)]
-enum Left {
+pub(super) enum Left {
     Plain,
     Transposed,
 }
@@ -80,7 +81,7 @@ fn matrix(t: &Tensor) -> (usize, usize) {
 }
 
 /// y (+)= a x or aᵀ x; a is `[M, K]` or `[K, M]`, x is `[K, ..]`, y is `[M, ..]`.
-fn product(left: Left, a: &Tensor, x: &Tensor, y: &Tensor, accumulate: bool) {
+pub(super) fn product(left: Left, a: &Tensor, x: &Tensor, y: &Tensor, accumulate: bool) {
     let gpu = x.gpu();
     let ((k, n), (m, _)) = (matrix(x), matrix(y));
     for (m0, rows) in split_rows(gpu, m, n) {
@@ -177,7 +178,7 @@ struct SumParams {
 }
 
 /// y (+)= a bᵀ, summed over all but the first axis; y is `[M, J]`.
-fn outer_product(a: &Tensor, b: &Tensor, y: &Tensor, accumulate: bool) {
+pub(super) fn outer_product(a: &Tensor, b: &Tensor, y: &Tensor, accumulate: bool) {
     let gpu = a.gpu();
     let ((m, n), (j, _)) = (matrix(a), matrix(b));
     for (m0, rows) in split_rows(gpu, m, n) {

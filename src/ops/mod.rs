@@ -19,14 +19,24 @@ pub mod pool;
 pub mod reduce;
 pub mod residual;
 pub mod se;
+pub mod se_project;
 pub mod softmax_xent;
 pub mod standardise;
 
-use crate::gpu::{Gpu, GpuError, Value};
+use crate::gpu::{Gpu, GpuError, Tier, Value};
 
 /// Elements per invocation: four side by side where every row allows it, else one.
 pub(crate) fn elem(row_len: usize) -> (usize, (&'static str, Value)) {
     if row_len.is_multiple_of(4) { (4, ("Elem", Value::Name("vec4<f32>"))) } else { (1, ("Elem", Value::Name("f32"))) }
+}
+
+/// Workgroup and elements an invocation of the kernels that stream through rows. On CPU adapters a workgroup is one
+/// vector of lanes, and what it loads once a workgroup (statistics of the channel) has to serve more elements.
+pub(crate) fn streaming(gpu: &Gpu) -> (usize, usize) {
+    match gpu.caps().tier {
+        Tier::Portable => (64, 4),
+        Tier::Cpu => (8, 32),
+    }
 }
 
 /// A length or index as the kernels take it.
