@@ -112,6 +112,13 @@ impl Running {
         }
         panic!("the process ended without saying '{part}'");
     }
+
+    /// Sends what Ctrl-C sends.
+    #[cfg(unix)]
+    fn interrupt(&self) {
+        let status = Command::new("kill").args(["-INT", &self.0.id().to_string()]).status();
+        assert!(status.expect("kill runs").success());
+    }
 }
 
 impl Drop for Running {
@@ -201,11 +208,7 @@ fn ctrl_c_saves_and_says_how_to_go_on() {
     let line = format!("pretrain {} --out {} --batch 2 --steps 100000", train_folder(), run.display());
     let mut process = Running::start(cola(&line));
     process.wait_for("step 1/");
-    let interrupt = || {
-        let status = Command::new("kill").args(["-INT", &process.0.id().to_string()]).status();
-        assert!(status.expect("kill runs").success());
-    };
-    interrupt();
+    process.interrupt();
     let mut said = String::new();
     process.0.stdout.take().expect("piped").read_to_string(&mut said).expect("text");
     assert_eq!(process.0.wait().expect("it ends").code(), Some(130));
@@ -223,6 +226,64 @@ fn ctrl_c_saves_and_says_how_to_go_on() {
     std::fs::write(run.join("config.toml"), moved).expect("a file");
     let longer = format!("{} --steps {}", resume.trim_start_matches("cola "), done + 4);
     refuse(&output(&longer), &["was made from 36 clips", "12 clips"]);
+}
+
+/// The second one comes while a step is still being waited for.
+#[cfg(unix)]
+#[test]
+fn a_second_ctrl_c_leaves_at_once() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let run = folder.path().join("run");
+    let line = format!("pretrain {} --out {} --batch 16 --steps 100000", train_folder(), run.display());
+    let mut process = Running::start(cola(&line));
+    process.wait_for("step 1/");
+    process.interrupt();
+    process.wait_for("Ctrl-C again leaves at once");
+    let second = Instant::now();
+    process.interrupt();
+    let mut said = String::new();
+    process.0.stdout.take().expect("piped").read_to_string(&mut said).expect("text");
+    assert_eq!(process.0.wait().expect("it ends").code(), Some(130));
+    assert!(second.elapsed() < Duration::from_secs(2), "it took {:?} to leave", second.elapsed());
+    assert!(!said.contains("saved"), "{said}");
+    // The steps since the checkpoint at the start are lost, and nothing else is.
+    let state = cola::train::checkpoint::find(&run).expect("a checkpoint that can be read");
+    assert_eq!(state.map(|state| state.step), Some(0));
+    succeed(&format!("pretrain --resume {} --steps 1", run.display()));
+    assert_eq!(metrics(&run).iter().map(|m| m.step).collect::<Vec<_>>(), [1]);
+}
+
+/// Eight hours, of which decoding all would take 1.8 GB and longer than the whole test.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_of_many_hours_is_sought_not_loaded() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).expect("a folder");
+    std::fs::copy(sounds().join("train/bell/0000.wav"), data.join("short.wav")).expect("a copy");
+    let bytes: u32 = 8 * 3600 * 8_000;
+    let spec = [&b"fmt "[..], &16u32.to_le_bytes(), &[1, 0, 1, 0], &8_000u32.to_le_bytes(), &8_000u32.to_le_bytes()];
+    let header = [&b"RIFF"[..], &(36 + bytes).to_le_bytes(), b"WAVE", &spec.concat(), &[1, 0, 8, 0], b"data"].concat();
+    let long = data.join("long.wav");
+    std::fs::write(&long, [&header[..], &bytes.to_le_bytes()].concat()).expect("a file");
+    // A hole of zeros, which take no room on the disk and in unsigned 8-bit samples are a signal at full scale.
+    let file = std::fs::File::options().write(true).open(&long).expect("the file");
+    file.set_len(44 + u64::from(bytes)).expect("a sparse file");
+
+    let began = Instant::now();
+    let run = folder.path().join("run");
+    let line = format!("pretrain {} --out {} --batch 2 --steps 8", data.display(), run.display());
+    let mut process = Running::start(cola(&line));
+    let mut peak_kb = 0;
+    while process.0.try_wait().expect("a child").is_none() {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", process.0.id())).unwrap_or_default();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        peak_kb = peak.map_or(peak_kb, |kb| kb.parse::<u64>().expect("a number"));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(metrics(&run).len(), 8);
+    assert!((1..600_000).contains(&peak_kb), "{peak_kb} kB of RAM");
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?} for 8 steps", began.elapsed());
 }
 
 #[test]
