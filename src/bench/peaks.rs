@@ -76,7 +76,8 @@ fn seconds_of(gpu: &Gpu, work: impl Fn()) -> f64 {
 
 /// Reads and writes together, in GB/s: the better of the driver's own copy and a kernel's.
 pub fn copy_gb_per_s(gpu: &Gpu) -> f64 {
-    let len = (gpu.caps().max_binding_bytes.min(256 << 20) / 4) as usize;
+    let budget_bytes = gpu.memory_limit_bytes().unwrap_or(u64::MAX);
+    let len = (gpu.caps().max_binding_bytes.min(256 << 20).min(budget_bytes / 4) / 4) as usize;
     let (from, to) = (Tensor::zeros(gpu, "copy from", &[len]), Tensor::zeros(gpu, "copy to", &[len]));
     let seconds = seconds_of(gpu, || to.copy_from(&from)).min(seconds_of(gpu, || axpby(1.0, &from, 0.0, &to)));
     2.0 * from.size_bytes() as f64 / seconds * 1e-9

@@ -13,7 +13,7 @@ pub struct DeviceArgs {
     #[arg(long)]
     pub tier: Option<Tier>,
 
-    /// Most device memory to hold, for example 6GB
+    /// Most device memory to hold, for example 6GB or 2GiB
     #[arg(long, value_name = "SIZE")]
     pub memory_budget: Option<Bytes>,
 }

@@ -6,6 +6,7 @@ mod bench;
 mod device;
 mod doctor;
 mod embed;
+mod forecast;
 mod mel;
 mod pretrain;
 mod probe;

@@ -1,5 +1,6 @@
 //! `cola pretrain`: from a folder of audio to an encoder.
 
+use super::forecast;
 use anyhow::{Context, Result, bail, ensure};
 use cola::audio::{AudioError, DiscoverOptions, Discovery, discover};
 use cola::eval::npy::write_csv;
@@ -8,7 +9,6 @@ use cola::train::atomic::write_atomic;
 use cola::train::bytes::Bytes;
 use cola::train::config::{CONFIG_FILE, TrainConfig};
 use cola::train::environment::Environment;
-use cola::train::progress::human_bytes;
 use cola::train::trainer::{self, Job, Outcome};
 use cola::train::{checkpoint, held_out, memory};
 use serde::Serialize;
@@ -33,7 +33,7 @@ const INTERRUPTED: u8 = 130;
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Folder, file, list or manifest
-    #[arg(required_unless_present_any = ["resume", "config"])]
+    #[arg(required_unless_present_any = ["resume", "config", "dry_run"])]
     data: Option<PathBuf>,
 
     /// Folder to write the run to
@@ -48,7 +48,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Say how much memory the run would take and the largest batch that fits, then end
+    /// Say how much memory the run would take, for what, and the largest batch that fits, then end
     #[arg(long)]
     dry_run: bool,
 
@@ -62,7 +62,8 @@ Examples:
   cola pretrain recordings/ --out run --batch 32 --minutes 30 --held-out 0.05
   cola pretrain recordings/ --out paper --recipe paper --batch 256 --epochs 500
   cola pretrain --resume run
-  cola pretrain recordings/ --batch 512 --dry-run";
+  cola pretrain --batch 512 --dry-run
+  cola pretrain recordings/ --out run --memory-budget 2GiB";
 
 /// Keys of the configuration that the command line may set; names and kinds are those of [`TrainConfig`].
 #[derive(clap::Args, Serialize)]
@@ -159,7 +160,8 @@ struct Overrides {
     #[arg(long)]
     tier: Option<String>,
 
-    /// Most device memory to hold, for example 6GB; 0 for no limit [default: 0]
+    /// Most device memory to hold, for example 6GB or 2GiB; a batch that takes more is refused at once, and the
+    /// largest that fits is named; 0 for no limit [default: 0]
     #[arg(long, value_name = "SIZE")]
     memory_budget: Option<Bytes>,
 
@@ -183,8 +185,9 @@ impl Args {
         let gpu = Gpu::open(&config.gpu_options()?)?;
         println!("# adapter: {} ({}), {} kernels", gpu.caps().adapter, gpu.caps().driver, tier_name(&gpu));
         if self.dry_run {
-            return forecast(&gpu, &config);
+            return dry_run(&gpu, &config);
         }
+        memory::ensure_fits(&gpu, &config)?;
         let run = run.context("--out RUN is needed")?;
         let found = discover(&config.data, DiscoverOptions { workers: config.workers, strict: config.strict })?;
         std::fs::create_dir_all(run).with_context(|| format!("cannot make the folder {}", run.display()))?;
@@ -230,7 +233,8 @@ impl Args {
             given.insert("data".into(), data.into());
         }
         let config = TrainConfig::layered(self.config.as_deref(), given)?;
-        ensure!(!config.data.as_os_str().is_empty(), "no data: name a folder, or set data in the --config file");
+        let no_data = config.data.as_os_str().is_empty();
+        ensure!(self.dry_run || !no_data, "no data: name a folder, or set data in the --config file");
         Ok(config)
     }
 }
@@ -279,27 +283,11 @@ fn farewell(run: &Path, config: &TrainConfig, outcome: &Outcome) -> ExitCode {
     }
 }
 
-/// Device memory of the run as configured, and the largest batch that fits where a limit is known.
-fn forecast(gpu: &Gpu, config: &TrainConfig) -> Result<ExitCode> {
-    let caps = gpu.caps();
-    let peak = memory::predict_peak_bytes(caps, config, config.batch)?;
-    println!("batch {}: {} of device memory at the peak", config.batch, human_bytes(peak));
-    let budget = gpu.memory_limit_bytes().map(|bytes| (bytes, "--memory-budget"));
-    let ram = caps.is_cpu.then(memory::available_ram_bytes).flatten().map(|bytes| (bytes, "the RAM that is free"));
-    match budget.or(ram) {
-        None => println!(
-            "the driver does not tell how much memory there is; say --memory-budget SIZE for the largest batch"
-        ),
-        Some((limit, what)) => match memory::largest_batch(caps, config, limit) {
-            Some((batch, peak)) => {
-                println!(
-                    "largest batch in {} ({what}): {batch}, {} at the peak",
-                    human_bytes(limit),
-                    human_bytes(peak)
-                );
-            }
-            None => println!("not even a batch of 2 fits {} ({what})", human_bytes(limit)),
-        },
+/// What the run would take: memory, data, steps.
+fn dry_run(gpu: &Gpu, config: &TrainConfig) -> Result<ExitCode> {
+    forecast::print(gpu, config)?;
+    if config.data.as_os_str().is_empty() {
+        return Ok(ExitCode::SUCCESS);
     }
     let found = discover(&config.data, DiscoverOptions { workers: config.workers, strict: config.strict })?;
     println!("data: {}", describe(&found));

@@ -33,6 +33,18 @@ pub enum TrainError {
         /// The largest batch that fits.
         hint: String,
     },
+    /// More memory than `--memory-budget` allows, seen before the start.
+    #[error("a batch of {batch} takes {held} of device memory, more than the {limit} of --memory-budget: {hint}")]
+    OverBudget {
+        /// Pairs a step.
+        batch: usize,
+        /// What it would hold.
+        held: String,
+        /// What it may hold.
+        limit: String,
+        /// The largest batch that fits.
+        hint: String,
+    },
     /// Files came or went since the run began, so that its batches would be others.
     #[error(
         "{}: this run was made from {was}, now there are {now}; put the files back to go on, or start a new run",

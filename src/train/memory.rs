@@ -1,51 +1,148 @@
 //! How much device memory a training step takes, found by following the same step without computing it.
 
+use super::TrainError;
 use super::config::TrainConfig;
-use super::step::{State, train_step};
+use super::progress::human_bytes;
+use super::step::{State, kept_for_the_way_back, train_step};
 use crate::audio::SEGMENT_SAMPLES;
 use crate::frontend::InputNorm;
 use crate::gpu::{Caps, Gpu, GpuError, catch};
+use std::collections::BTreeMap;
 
-/// Bytes in use at the peak of training with `batch` pairs on an adapter with these capabilities.
+/// Device memory of training with a batch, to the byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forecast {
+    /// Pairs a step.
+    pub batch: usize,
+    /// Bytes in use at the peak of a step.
+    pub peak_bytes: u64,
+    /// Bytes held from the device: the peak, and buffers of other sizes that wait to be used again.
+    pub held_bytes: u64,
+    /// The weights; their gradients take as much, and Adam's moments twice as much.
+    pub parameter_bytes: u64,
+    /// Bytes in use between two steps: the above, running statistics, tables.
+    pub lasting_bytes: u64,
+    /// Bytes in use between the way forward and the way back, less the lasting ones.
+    pub kept_bytes: u64,
+    /// What each kind of op keeps for the way back, the most first. What two ops keep counts at both.
+    pub kept_by_op: Vec<KeptByOp>,
+}
+
+/// All ops of a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptByOp {
+    /// Name on the tape.
+    pub name: &'static str,
+    /// How often a step runs it.
+    pub ops: usize,
+    /// Bytes it keeps, all together.
+    pub bytes: u64,
+}
+
+/// A step that is followed on a device of the given capabilities.
+struct Follower {
+    state: State,
+    parameter_bytes: u64,
+}
+
+impl Follower {
+    fn new(caps: &Caps, config: &TrainConfig) -> Result<Follower, GpuError> {
+        catch(|| {
+            let gpu = Gpu::dry_run(caps.clone());
+            // Any scaling but none takes the same memory.
+            let state = State::new(&gpu, config, InputNorm::PAPER, u64::MAX);
+            Follower { parameter_bytes: state.model.params.grads().size_bytes(), state }
+        })
+    }
+
+    fn forecast(&mut self, batch: usize) -> Result<Forecast, GpuError> {
+        let gpu = self.state.gpu.clone();
+        // Never touched, so never really taken.
+        let samples = vec![0.0; 2 * batch * SEGMENT_SAMPLES];
+        catch(|| {
+            self.state.set_batch(batch);
+            let (saved, in_use_bytes) = kept_for_the_way_back(&self.state, &samples);
+            let mut by_op = BTreeMap::<_, KeptByOp>::new();
+            for op in saved.iter().filter(|op| op.bytes > 0) {
+                let sum = by_op.entry(op.name).or_insert(KeptByOp { name: op.name, ops: 0, bytes: 0 });
+                (sum.ops, sum.bytes) = (sum.ops + 1, sum.bytes + op.bytes);
+            }
+            let mut kept_by_op: Vec<_> = by_op.into_values().collect();
+            kept_by_op.sort_by_key(|op| std::cmp::Reverse(op.bytes));
+            // What was there before this batch must not be counted, or be found in the pool.
+            gpu.trim();
+            gpu.reset_peak();
+            let lasting_bytes = gpu.memory().in_use_bytes;
+            // The second step finds the first one's results still in flight.
+            let first = train_step(&mut self.state, &samples, true);
+            train_step(&mut self.state, &samples, true).wait();
+            first.wait();
+            let memory = gpu.memory();
+            Forecast {
+                batch,
+                peak_bytes: memory.peak_bytes,
+                held_bytes: memory.reserved_bytes,
+                parameter_bytes: self.parameter_bytes,
+                lasting_bytes,
+                kept_bytes: in_use_bytes - lasting_bytes,
+                kept_by_op,
+            }
+        })
+    }
+}
+
+/// Device memory of training with `batch` pairs on an adapter with these capabilities.
 ///
 /// # Errors
 /// A tensor that passes the adapter's largest buffer.
-pub fn predict_peak_bytes(caps: &Caps, config: &TrainConfig, batch: usize) -> Result<u64, GpuError> {
-    let config = TrainConfig { batch, ..config.clone() };
-    // Never touched, so never really taken.
-    let samples = vec![0.0; 2 * batch * SEGMENT_SAMPLES];
-    catch(|| {
-        let gpu = Gpu::dry_run(caps.clone());
-        // Any scaling but none takes the same memory.
-        let mut state = State::new(&gpu, &config, InputNorm::PAPER, 2);
-        // The second step finds the first one's results still in flight.
-        let first = train_step(&mut state, &samples, true);
-        train_step(&mut state, &samples, true).wait();
-        first.wait();
-        gpu.memory().peak_bytes
-    })
+pub fn forecast(caps: &Caps, config: &TrainConfig, batch: usize) -> Result<Forecast, GpuError> {
+    Follower::new(caps, config)?.forecast(batch)
 }
 
-/// The largest batch whose peak stays within `limit_bytes`, and that peak; `None` if not even 2 pairs fit.
-pub fn largest_batch(caps: &Caps, config: &TrainConfig, limit_bytes: u64) -> Option<(usize, u64)> {
-    let fits = |batch| predict_peak_bytes(caps, config, batch).ok().filter(|&peak| peak <= limit_bytes);
-    let (mut good, mut peak, mut step) = (2, fits(2)?, 2);
+/// The largest batch that holds at most `limit_bytes`; `None` if not even 2 pairs fit.
+pub fn largest_batch(caps: &Caps, config: &TrainConfig, limit_bytes: u64) -> Option<Forecast> {
+    let mut follower = Follower::new(caps, config).ok()?;
+    let mut fits = |batch| follower.forecast(batch).ok().filter(|f| f.held_bytes <= limit_bytes);
+    let (mut good, mut step) = (fits(2)?, 2);
     // Doubling up to the first that does not fit, then halving the distance.
-    while let Some(found) = (good + step < MOST_PAIRS).then(|| fits(good + step)).flatten() {
-        (good, peak) = (good + step, found);
+    while let Some(found) = (good.batch + step < MOST_PAIRS).then(|| fits(good.batch + step)).flatten() {
+        good = found;
         step *= 2;
     }
     while step > 1 {
         step /= 2;
-        if let Some(found) = fits(good + step) {
-            (good, peak) = (good + step, found);
+        if let Some(found) = fits(good.batch + step) {
+            good = found;
         }
     }
-    Some((good, peak))
+    Some(good)
 }
 
 /// No larger batch is looked for.
 const MOST_PAIRS: usize = 1 << 16;
+
+/// What to do about a batch that is too large.
+pub fn what_fits(caps: &Caps, config: &TrainConfig, limit_bytes: u64) -> String {
+    match largest_batch(caps, config, limit_bytes) {
+        Some(found) => format!("--batch {} takes {} and fits", found.batch, human_bytes(found.held_bytes)),
+        None => "not even a batch of 2 fits there; use another --adapter".into(),
+    }
+}
+
+/// Refuses, before anything is taken, a batch that does not fit the memory budget of the device, if it has one.
+///
+/// # Errors
+/// [`TrainError::OverBudget`], which names the largest batch that fits.
+pub fn ensure_fits(gpu: &Gpu, config: &TrainConfig) -> Result<(), TrainError> {
+    let Some(limit_bytes) = gpu.memory_limit_bytes() else { return Ok(()) };
+    let held = match forecast(gpu.caps(), config, config.batch) {
+        Ok(forecast) if forecast.held_bytes <= limit_bytes => return Ok(()),
+        Ok(forecast) => human_bytes(forecast.held_bytes),
+        Err(_) => "more than this adapter's buffers hold".into(),
+    };
+    let hint = what_fits(gpu.caps(), config, limit_bytes);
+    Err(TrainError::OverBudget { batch: config.batch, held, limit: human_bytes(limit_bytes), hint })
+}
 
 /// RAM that could be taken without swapping, where the system tells (Linux).
 pub fn available_ram_bytes() -> Option<u64> {

@@ -6,8 +6,9 @@ use crate::frontend::{FrontEnd, InputNorm};
 use crate::gpu::{Gpu, Pending};
 use crate::nn::cola::diagonal;
 use crate::nn::model::ColaModel;
+use crate::ops::softmax_xent::SoftmaxXent;
 use crate::optim::{Adam, Schedule};
-use crate::tape::{Ctx, Tape, Var};
+use crate::tape::{Ctx, SavedBytes, Tape, Var};
 use crate::tensor::Tensor;
 
 /// Everything that a step reads or changes.
@@ -36,6 +37,11 @@ impl State {
             front_end: FrontEnd::new(gpu, norm),
             targets: diagonal(gpu, config.batch),
         }
+    }
+
+    /// From now on a batch has so many pairs.
+    pub fn set_batch(&mut self, pairs: usize) {
+        self.targets = diagonal(&self.gpu, pairs);
     }
 
     /// Pairs in a batch.
@@ -76,12 +82,8 @@ pub struct StepResult {
 pub fn train_step(state: &mut State, samples: &[f32], keep_pooled: bool) -> StepPending {
     let gpu = state.gpu.clone();
     let (batch, step) = (state.batch(), state.optimizer.steps);
-    let input = state.front_end.features(&Tensor::from_slice(&gpu, &[2 * batch, SEGMENT_SAMPLES], samples));
-
     let tape = Tape::new();
-    let cx = Ctx::training(&gpu, &tape);
-    let h = state.model.encode(&cx, &Var::constant(input), step);
-    let out = state.model.head.loss(&cx, &h, &state.targets);
+    let (h, out) = forward(state, samples, &tape);
 
     state.model.params.zero_grad();
     tape.backward(&out.loss, Tensor::from_slice(&gpu, &[1], &[1.0f32]));
@@ -95,6 +97,23 @@ pub fn train_step(state: &mut State, samples: &[f32], keep_pooled: bool) -> Step
     }
     let pooled = keep_pooled.then(|| h.value.read_later());
     StepPending { lr, batch, numbers: numbers.read_later(), pooled }
+}
+
+/// Samples to the encoder's output and the loss.
+fn forward(state: &State, samples: &[f32], tape: &Tape) -> (Var, SoftmaxXent) {
+    let shape = [2 * state.batch(), SEGMENT_SAMPLES];
+    let input = state.front_end.features(&Tensor::from_slice(&state.gpu, &shape, samples));
+    let cx = Ctx::training(&state.gpu, tape);
+    let h = state.model.encode(&cx, &Var::constant(input), state.optimizer.steps);
+    let out = state.model.head.loss(&cx, &h, &state.targets);
+    (h, out)
+}
+
+/// What each op of a step keeps for the way back, in forward order, and the bytes in use when the way back begins.
+pub fn kept_for_the_way_back(state: &State, samples: &[f32]) -> (Vec<SavedBytes>, u64) {
+    let tape = Tape::new();
+    let _outputs = forward(state, samples, &tape);
+    (tape.saved(), state.gpu.memory().in_use_bytes)
 }
 
 impl StepPending {

@@ -10,7 +10,6 @@ use super::error::TrainError;
 use super::held_out::{self, HeldOut, HeldOutScore};
 use super::memory;
 use super::metrics::StepMetrics;
-use super::progress::human_bytes;
 use super::records::Records;
 use super::step::{State, StepPending, StepResult, train_step};
 use crate::audio::{Clip, Loader, LoaderConfig, PairBatch, SEGMENT_SAMPLES};
@@ -345,9 +344,6 @@ fn explain(gpu: &Gpu, config: &TrainConfig, error: GpuError) -> TrainError {
         GpuError::TooLarge { .. } => gpu.memory_limit_bytes().unwrap_or(u64::MAX),
         _ => return TrainError::Gpu(error),
     };
-    let hint = match memory::largest_batch(gpu.caps(), config, limit_bytes) {
-        Some((batch, peak)) => format!("--batch {batch} takes {} and fits", human_bytes(peak)),
-        None => "not even a batch of 2 fits there; use another --adapter".into(),
-    };
+    let hint = memory::what_fits(gpu.caps(), config, limit_bytes);
     TrainError::TooLarge { error, hint }
 }

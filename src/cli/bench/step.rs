@@ -5,6 +5,7 @@ use anyhow::{Context, Result, ensure};
 use cola::bench::peaks::Peaks;
 use cola::bench::step::{KernelRow, StepBench, kernel_rows};
 use cola::train::config::{Recipe, TrainConfig};
+use cola::train::memory;
 use cola::train::progress::human_bytes;
 use serde::Serialize;
 use std::process::ExitCode;
@@ -17,7 +18,9 @@ use std::time::Duration;
 /// `cola doctor` does. `floor %` is that over the time it took: 100 is perfect, and more than that means that its data stayed
 /// in a cache. Bytes are those of every tensor it binds, counted once.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  cola bench step --batch 32\n  cola bench step --batch 512 --steps 50 --json")]
+#[command(
+    after_help = "Examples:\n  cola bench step --batch 32\n  cola bench step --batch 512 --steps 50 --json\n  cola bench step --batch 64 --memory-budget 2GiB"
+)]
 pub struct Args {
     /// Pairs a step; the segments are twice as many
     #[arg(long, default_value_t = 32)]
@@ -70,10 +73,11 @@ impl Args {
     pub fn run(self) -> Result<ExitCode> {
         ensure!(self.batch >= 2 && self.steps > 0, "--batch must be at least 2 and --steps at least 1");
         let gpu = self.device.open()?;
+        let config = TrainConfig { batch: self.batch, ..TrainConfig::of(Recipe::Standard) };
+        memory::ensure_fits(&gpu, &config)?;
         let peaks = Peaks::measure(&gpu);
         // what the peaks were measured on is not the step's
         gpu.trim();
-        let config = TrainConfig { batch: self.batch, ..TrainConfig::of(Recipe::Standard) };
         let mut bench = StepBench::new(&gpu, &config);
         gpu.reset_peak();
         let first_step_ms = bench.single_ms();
