@@ -330,7 +330,8 @@ fn what_cannot_work_is_refused_in_one_line() {
     refuse(&pretrain("--steps 5 --epochs 5"), &["--steps"]);
     refuse(&pretrain("--adapter nonsense"), &["nonsense", "present"]);
     let small = format!("pretrain {data} --out {} --batch 8 --memory-budget 120MB", path("small").display());
-    refuse(&output(&small), &["out of GPU memory", "bytes", "--batch"]);
+    refuse(&output(&small), &["a batch of 8", "--memory-budget: --batch"]);
+    assert!(!path("small").exists(), "refused before anything is written");
     std::fs::write(path("c.toml"), "lr = 0.1\nlearning_rate = 3\n").expect("a file");
     refuse(&pretrain(&format!("--config {}", path("c.toml").display())), &["c.toml", "line 2", "learning_rate"]);
 
