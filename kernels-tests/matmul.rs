@@ -22,8 +22,13 @@ fn product(w: &[f64], x: &[f64], m: usize, k: usize) -> Vec<f64> {
 #[test]
 fn linear_layers() {
     on_every_device(|gpu| {
-        // small and odd, one past a tile, multiples of 4 for the lane kernels, one past their blocks
-        for (m, k, n) in [(1, 1, 1), (3, 5, 7), (8, 4, 32), (33, 12, 36), (65, 17, 66), (16, 20, 260), (40, 36, 132)] {
+        // small and odd, one past a tile; then multiples of 4 for the lane kernels: every pair of their block sizes,
+        // exact and one past
+        let odd = [(1, 1, 1), (3, 5, 7), (65, 17, 66), (33, 12, 36)];
+        let sixteen = [(8, 4, 32), (16, 20, 260), (16, 40, 12)];
+        let twenty_four = [(24, 16, 68), (24, 24, 64), (44, 40, 68)];
+        let forty = [(40, 12, 4), (84, 24, 36), (40, 36, 132)];
+        for (m, k, n) in [&odd[..], &sixteen, &twenty_four, &forty].concat() {
             let (w, x) = (input(1, &[m, k]), input(2, &[k, n]));
             let reference = |x: &[Vec<f64>], w: &[Vec<f64>]| product(&w[0], &x[0], m, k);
             check_op(

@@ -1,90 +1,136 @@
 // matmul/lanes — matrix product for adapters that run on the CPU
 // maths    y[m,n] (+)= Σ_k a[m,k] x[k,n], or a[k,m] with TRANSPOSE_A
-// shapes   a [M,K] or [K,M], row stride lda, first element a0   x [K,N]   y [M,N]; K and N multiples of 4
-// grid     x: N / (4 LANES) column blocks   y: M / ROWS row blocks
-// reads    x M / ROWS times, a N / (4 LANES) times, y written once: bound by loads, which lavapipe does lane by lane
+// shapes   a [M,K] or [K,M], row stride 4 lda4, first element 4 a04   x [K,N]   y [M,N]; K, N and with TRANSPOSE_A M
+//          multiples of 4
+// grid     x: N / (8 LANES) column blocks   y: M / ROWS row blocks
+// reads    x M / ROWS times, a N / (8 LANES) times, y written once: loads, which lavapipe does lane by lane, and
+//          multiply-adds share the time
 // backward dx: TRANSPOSE_A, with dy for x; da: matmul/lanes_nt.wgsl
-// knobs    ROWS (8, 16, 32)
+// knobs    ROWS (16, 24, 40)
 //
-// A software adapter loads each lane by itself, so a load costs several times a multiply-add, and workgroup memory and
-// barriers cost more than they save. Eight lanes stand along N, each with four columns; each lane also loads four k of
-// one row of `a`, so that together they hold an 8 x 4 block of it, which broadcasts from constant lanes hand round.
+// A software adapter loads each lane by itself, so a load of four floats costs as much as dozens of multiply-adds, and
+// workgroup memory and barriers cost more than they save. Eight lanes stand along N, each with two times four columns.
+// Each lane also loads four elements of `a`, so that together they hold an 8 x 4 block of it, which broadcasts from
+// constant lanes hand round. With more than 40 rows the loop outgrows the instruction cache.
 
-const ROWS: u32 = 32u;
+const ROWS: u32 = 40u;
 const TRANSPOSE_A: bool = false;
+const ACCUMULATE: bool = false;
 const LANES: u32 = 8u;
 
-struct Params { m: u32, k: u32, n4: u32, lda: u32, a0: u32, accumulate: u32 }
+struct Params { m: u32, k: u32, n4: u32, lda4: u32, a04: u32 }
 var<immediate> p: Params;
-@group(0) @binding(0) var<storage, read> a: array<f32>;
+@group(0) @binding(0) var<storage, read> a: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
 
-// a(row, k..k+4). Rows past the end repeat the last one: their sums are never written.
-fn load_a(row: u32, k: u32) -> vec4<f32> {
-    let r = min(row, p.m - 1u);
+// This lane's share of the block of eight rows and k..k+4: of row `lane` all four k, or, as rows are contiguous with
+// TRANSPOSE_A, of k + lane / 2 rows 0..4 (even lanes) or 4..8. Rows past the end repeat the last: never written.
+fn load_a(row: u32, k: u32, lane: u32) -> vec4<f32> {
     if TRANSPOSE_A {
-        let at = p.a0 + k * p.lda + r;
-        return vec4<f32>(a[at], a[at + p.lda], a[at + 2u * p.lda], a[at + 3u * p.lda]);
+        return a[p.a04 + (k + lane / 2u) * p.lda4 + min(row / 4u + lane % 2u, p.m / 4u - 1u)];
     }
-    let at = p.a0 + r * p.lda + k;
-    return vec4<f32>(a[at], a[at + 1u], a[at + 2u], a[at + 3u]);
+    return a[p.a04 + min(row + lane, p.m - 1u) * p.lda4 + k / 4u];
 }
 
-// Four columns of this lane, in ROWS rows.
-var<private> sums: array<vec4<f32>, ROWS>;
+// Four columns of this lane, and four more, in ROWS rows; they start as 0.
+var<private> sums0: array<vec4<f32>, ROWS>;
+var<private> sums1: array<vec4<f32>, ROWS>;
 
-fn add(row: u32, w: vec4<f32>, v: mat4x4<f32>) {
-    sums[row] += w.x * v[0] + w.y * v[1] + w.z * v[2] + w.w * v[3];
+fn add(row: u32, w: vec4<f32>, v0: mat4x4<f32>, v1: mat4x4<f32>) {
+    sums0[row] += w.x * v0[0] + w.y * v0[1] + w.z * v0[2] + w.w * v0[3];
+    sums1[row] += w.x * v1[0] + w.y * v1[1] + w.z * v1[2] + w.w * v1[3];
 }
 
-// Rows row..row+8; v holds four rows of x.
-fn add_block(row: u32, block: vec4<f32>, v: mat4x4<f32>) {
-    add(row, subgroupBroadcast(block, 0u), v);
-    add(row + 1u, subgroupBroadcast(block, 1u), v);
-    add(row + 2u, subgroupBroadcast(block, 2u), v);
-    add(row + 3u, subgroupBroadcast(block, 3u), v);
-    add(row + 4u, subgroupBroadcast(block, 4u), v);
-    add(row + 5u, subgroupBroadcast(block, 5u), v);
-    add(row + 6u, subgroupBroadcast(block, 6u), v);
-    add(row + 7u, subgroupBroadcast(block, 7u), v);
+fn add4(row: u32, w: mat4x4<f32>, v0: mat4x4<f32>, v1: mat4x4<f32>) {
+    add(row, w[0], v0, v1);
+    add(row + 1u, w[1], v0, v1);
+    add(row + 2u, w[2], v0, v1);
+    add(row + 3u, w[3], v0, v1);
 }
 
-fn store(row: u32, first: u32, column: u32) {
-    if first + row < p.m {
-        let at = (first + row) * p.n4 + column;
-        if p.accumulate == 1u {
-            y[at] += sums[row];
+// Four vectors of the block, handed round.
+fn even_lanes(block: vec4<f32>) -> mat4x4<f32> {
+    return mat4x4<f32>(subgroupBroadcast(block, 0u), subgroupBroadcast(block, 2u), subgroupBroadcast(block, 4u), subgroupBroadcast(block, 6u));
+}
+
+fn odd_lanes(block: vec4<f32>) -> mat4x4<f32> {
+    return mat4x4<f32>(subgroupBroadcast(block, 1u), subgroupBroadcast(block, 3u), subgroupBroadcast(block, 5u), subgroupBroadcast(block, 7u));
+}
+
+fn low_lanes(block: vec4<f32>) -> mat4x4<f32> {
+    return mat4x4<f32>(subgroupBroadcast(block, 0u), subgroupBroadcast(block, 1u), subgroupBroadcast(block, 2u), subgroupBroadcast(block, 3u));
+}
+
+fn high_lanes(block: vec4<f32>) -> mat4x4<f32> {
+    return mat4x4<f32>(subgroupBroadcast(block, 4u), subgroupBroadcast(block, 5u), subgroupBroadcast(block, 6u), subgroupBroadcast(block, 7u));
+}
+
+// Rows row..row+8 of the results; v holds four rows of x.
+fn add_block(row: u32, block: vec4<f32>, v0: mat4x4<f32>, v1: mat4x4<f32>) {
+    if TRANSPOSE_A {
+        add4(row, transpose(even_lanes(block)), v0, v1);
+        add4(row + 4u, transpose(odd_lanes(block)), v0, v1);
+    } else {
+        add4(row, low_lanes(block), v0, v1);
+        add4(row + 4u, high_lanes(block), v0, v1);
+    }
+}
+
+// Rows k..k+4 of x, in one column block.
+fn load_x(k: u32, column: u32) -> mat4x4<f32> {
+    let at = k * p.n4 + column;
+    return mat4x4<f32>(x[at], x[at + p.n4], x[at + 2u * p.n4], x[at + 3u * p.n4]);
+}
+
+fn store(row: u32, column: u32, sum: vec4<f32>) {
+    if row < p.m && column < p.n4 {
+        let at = row * p.n4 + column;
+        if ACCUMULATE {
+            y[at] += sum;
         } else {
-            y[at] = sums[row];
+            y[at] = sum;
         }
+    }
+}
+
+// Rows block..block+8 of the workgroup's.
+fn store_block(block: u32, first: u32, column: u32) {
+    for (var i = block; i < block + 8u; i++) {
+        store(first + i, column, sums0[i]);
+        store(first + i, column + LANES, sums1[i]);
     }
 }
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let column = group.x * LANES + lane;
+    let column0 = group.x * 2u * LANES + lane;
+    let column1 = column0 + LANES;
     let first = group.y * ROWS;
     // lanes past the end stay, for the broadcasts, and read the last column
-    let safe = min(column, p.n4 - 1u);
-    for (var i = 0u; i < ROWS; i++) {
-        sums[i] = vec4<f32>();
-    }
+    let safe0 = min(column0, p.n4 - 1u);
+    let safe1 = min(column1, p.n4 - 1u);
     for (var k = 0u; k < p.k; k += 4u) {
-        let at = k * p.n4 + safe;
-        let v = mat4x4<f32>(x[at], x[at + p.n4], x[at + 2u * p.n4], x[at + 3u * p.n4]);
-        add_block(0u, load_a(first + lane, k), v);
-        if ROWS > 8u {
-            add_block(8u, load_a(first + 8u + lane, k), v);
-        }
+        let v0 = load_x(k, safe0);
+        let v1 = load_x(k, safe1);
+        // written out: the driver would not unroll a loop this large, and only constant indices stay in registers
+        add_block(0u, load_a(first, k, lane), v0, v1);
+        add_block(8u, load_a(first + 8u, k, lane), v0, v1);
         if ROWS > 16u {
-            add_block(16u, load_a(first + 16u + lane, k), v);
-            add_block(24u, load_a(first + 24u + lane, k), v);
+            add_block(16u, load_a(first + 16u, k, lane), v0, v1);
+        }
+        if ROWS > 24u {
+            add_block(24u, load_a(first + 24u, k, lane), v0, v1);
+            add_block(32u, load_a(first + 32u, k, lane), v0, v1);
         }
     }
-    if column < p.n4 {
-        for (var i = 0u; i < ROWS; i++) {
-            store(i, first, column);
-        }
+    store_block(0u, first, column0);
+    store_block(8u, first, column0);
+    if ROWS > 16u {
+        store_block(16u, first, column0);
+    }
+    if ROWS > 24u {
+        store_block(24u, first, column0);
+        store_block(32u, first, column0);
     }
 }

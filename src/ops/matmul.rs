@@ -7,7 +7,7 @@
 //! Two kernels serve each: `matmul/tile.wgsl` on GPUs and for shapes that are not multiples of 4, `matmul/lanes*.wgsl`
 //! on CPU adapters. Operands past the binding limit are cut into ranges of rows.
 
-use super::{split_rows, u};
+use super::{elem, split_rows, u};
 use crate::gpu::{Gpu, Kernel, Tier, groups};
 use crate::kernel;
 use crate::tape::{Ctx, Param, Var};
@@ -111,9 +111,8 @@ struct LanesParams {
     m: u32,
     k: u32,
     n4: u32,
-    lda: u32,
-    a0: u32,
-    accumulate: u32,
+    lda4: u32,
+    a04: u32,
 }
 
 #[repr(C)]
@@ -129,28 +128,45 @@ struct TileParams {
     accumulate: u32,
 }
 
-/// Rows a workgroup of the lane kernels takes: as many as there are, up to 32.
-fn lane_rows(m: usize) -> usize {
-    match m {
-        0..=8 => 8,
-        9..=16 => 16,
-        _ => 32,
-    }
+/// Into blocks of how many the lane kernels cut `n` rows or columns of the result: those that cost least, when a block
+/// costs one unit a row, padding included, and 12 for loading the other operand (measured). Few sizes, because each is
+/// a kernel to compile; none larger, because the loop, written out, would outgrow a CPU core's instruction cache.
+fn lane_block(n: usize) -> usize {
+    let cost = |block: &usize| n.div_ceil(*block) * (block + 12);
+    [16, 24, 40].into_iter().min_by_key(cost).expect("there are three")
 }
 
+/// Columns of y in a workgroup of the lane kernel.
+const LANE_COLUMNS: usize = 64;
+
 impl Block {
+    /// The lane kernel reads and writes four elements at a time, and sums over four.
+    fn fits_lanes(&self, m: usize, k: usize, n: usize) -> bool {
+        let along_a = if self.left == Left::Plain { k } else { m };
+        [along_a, k, n, self.lda, self.a0].iter().all(|size| size.is_multiple_of(4))
+    }
+
     fn run(&self, gpu: &Gpu, a: &Tensor, x: &Tensor, y: &Tensor) {
         let ((k, n), (m, _)) = (matrix(x), matrix(y));
         let flops = 2 * (m * k * n) as u64;
         let transpose = ("TRANSPOSE_A", (self.left == Left::Transposed).into());
-        let (lda, a0, accumulate) = (u(self.lda), u(self.a0), u32::from(self.accumulate));
-        if gpu.caps().tier == Tier::Cpu && k % 4 == 0 && n % 4 == 0 {
-            let rows = lane_rows(m);
-            let params = LanesParams { m: u(m), k: u(k), n4: u(n / 4), lda, a0, accumulate };
-            let grid = [groups(n, 32), groups(m, rows), 1];
-            gpu.run(&LANES, &[transpose, ("ROWS", u(rows).into())], &params, &[a, x, y], grid, flops);
+        if gpu.caps().tier == Tier::Cpu && self.fits_lanes(m, k, n) {
+            let rows = lane_block(m);
+            let spec = [transpose, ("ROWS", u(rows).into()), ("ACCUMULATE", self.accumulate.into())];
+            let params = LanesParams { m: u(m), k: u(k), n4: u(n / 4), lda4: u(self.lda / 4), a04: u(self.a0 / 4) };
+            let grid = [groups(n, LANE_COLUMNS), groups(m, rows), 1];
+            gpu.run(&LANES, &spec, &params, &[a, x, y], grid, flops);
         } else {
-            let params = TileParams { m: u(m), k: u(k), n: u(n), lda, a0, ldx: u(n), chunk: u(k), accumulate };
+            let params = TileParams {
+                m: u(m),
+                k: u(k),
+                n: u(n),
+                lda: u(self.lda),
+                a0: u(self.a0),
+                ldx: u(n),
+                chunk: u(k),
+                accumulate: self.accumulate.into(),
+            };
             let grid = [groups(n, TILE_SIDE), groups(m, TILE_SIDE), 1];
             gpu.run(&TILE, &[transpose], &params, &[a, x, y], grid, flops);
         }
@@ -174,7 +190,6 @@ struct SumParams {
     parts: u32,
     ldy: u32,
     y0: u32,
-    accumulate: u32,
 }
 
 /// y (+)= a bᵀ, summed over all but the first axis; y is `[M, J]`.
@@ -192,8 +207,10 @@ fn outer_block(gpu: &Gpu, a: &Tensor, b: &Tensor, y: &Tensor, (y0, ldy): (usize,
     let ((m, n), (j, _)) = (matrix(a), matrix(b));
     let flops = 2 * (m * j * n) as u64;
     let lanes = gpu.caps().tier == Tier::Cpu && n % 4 == 0;
-    let (rows, columns) = if lanes { (lane_rows(m), if j > 8 { 16 } else { 8 }) } else { (TILE_SIDE, TILE_SIDE) };
-    let parts = chunks(m.div_ceil(rows) * j.div_ceil(columns), n);
+    let (rows, columns) = if lanes { (lane_block(m), lane_block(j)) } else { (TILE_SIDE, TILE_SIDE) };
+    // enough workgroups to balance 16 cores, or to occupy a large GPU
+    let wanted = if lanes { 64 } else { 512 };
+    let parts = chunks(wanted, m.div_ceil(rows) * j.div_ceil(columns), n);
     // chunks of whole vec4s
     let chunk = n.div_ceil(parts).div_ceil(4) * 4;
     let parts = n.div_ceil(chunk);
@@ -208,20 +225,28 @@ fn outer_block(gpu: &Gpu, a: &Tensor, b: &Tensor, y: &Tensor, (y0, ldy): (usize,
             TileParams { m: u(m), k: u(n), n: u(j), lda: u(n), a0: 0, ldx: u(n), chunk: u(chunk), accumulate: 0 };
         gpu.run(&TILE, &[("TRANSPOSE_X", true.into())], &params, &[a, b, &part], grid, flops);
     }
-    let params =
-        SumParams { m: u(m), j: u(j), parts: u(parts), ldy: u(ldy), y0: u(y0), accumulate: u32::from(accumulate) };
-    gpu.run(&SUM_PARTS, &[], &params, &[&part, y], [groups(m * j, 64), 1, 1], (parts * m * j) as u64);
+    add_parts(&part, y, (m, j), (y0, ldy), accumulate);
 }
 
-/// Into how many chunks a sum of length `n` is cut when the result has `tiles` tiles: enough to occupy a large GPU,
-/// none shorter than 256, and never depending on the device, so that the order of the sum does not either.
-fn chunks(tiles: usize, n: usize) -> usize {
-    (512 / tiles.max(1)).clamp(1, (n / 256).max(1))
+/// Into how many chunks a sum of length `n` is cut when the result has `tiles` tiles and so many workgroups are wanted.
+/// None is shorter than 256. It depends on the kind of kernel, not on the device, and so does the order of the sum.
+fn chunks(wanted: usize, tiles: usize, n: usize) -> usize {
+    (wanted / tiles.max(1)).clamp(1, (n / 256).max(1))
 }
 
 /// y (+)= the sum over the first axis of `part`, in order.
 pub(super) fn sum_parts(part: &Tensor, y: &Tensor, accumulate: bool) {
-    let (parts, n) = matrix(part);
-    let params = SumParams { m: 1, j: u(n), parts: u(parts), ldy: 0, y0: 0, accumulate: u32::from(accumulate) };
-    y.gpu().run(&SUM_PARTS, &[], &params, &[part, y], [groups(n, 64), 1, 1], (parts * n) as u64);
+    add_parts(part, y, (1, matrix(part).1), (0, 0), accumulate);
+}
+
+/// Adds the parts, each `[m, j]`, into the block of y that starts at y0 with row stride ldy.
+fn add_parts(part: &Tensor, y: &Tensor, (m, j): (usize, usize), (y0, ldy): (usize, usize), accumulate: bool) {
+    // a block of whole rows is one long row
+    let (m, j) = if ldy == j { (1, m * j) } else { (m, j) };
+    // a multiple of 4 where all three are
+    let (width, elem) = elem(j | ldy | y0);
+    let [j, ldy, y0] = [j, ldy, y0].map(|size| size / width);
+    let params = SumParams { m: u(m), j: u(j), parts: u(part.shape()[0]), ldy: u(ldy), y0: u(y0) };
+    let spec = [elem, ("ACCUMULATE", accumulate.into())];
+    y.gpu().run(&SUM_PARTS, &spec, &params, &[part, y], [groups(j, 64), u(m), 1], part.len() as u64);
 }
