@@ -1,44 +1,51 @@
-//! The table of cases: every op that trains the network, on the network's own shapes.
+//! The table of cases: every op that prepares the data and trains the network, on the network's own shapes.
 //!
 //! `bench kernels` times them, and the kernel tests run the same table to see that every tier agrees on it.
 
+use crate::audio::SEGMENT_SAMPLES;
 use crate::gpu::Gpu;
+use crate::nn::{NamedArray, ParamStore};
 use crate::ops::batch_norm::{BatchNorm, batch_norm};
 use crate::ops::bias::bias;
 use crate::ops::columns::columns;
+use crate::ops::concat::concat_rows;
 use crate::ops::depthwise::{conv_stem, depthwise};
 use crate::ops::elementwise::{Unary, unary};
+use crate::ops::fft::Fft;
 use crate::ops::l2_normalise::l2_normalise;
 use crate::ops::layer_norm::layer_norm;
+use crate::ops::log_mel::LogMel;
 use crate::ops::matmul::{linear, matmul_tn};
+use crate::ops::mel::LogMelConfig;
 use crate::ops::pool::{max_pool, mean_pool};
+use crate::ops::reduce::sum_squares;
 use crate::ops::residual::residual;
 use crate::ops::se::gate;
 use crate::ops::softmax_xent::{Samples, softmax_xent};
+use crate::ops::standardise::{Moments, standardise};
+use crate::optim::{Adam, AdamConfig};
 use crate::tape::{Ctx, Param, Tape, Var};
 use crate::tensor::Tensor;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use std::rc::Rc;
 
-type Op = Box<dyn Fn(&Ctx, &[Var], &[Param]) -> Var>;
+/// Trained numbers of encoder and heads.
+const NETWORK_PARAMETERS: usize = 4_926_012;
+
+type Run = Box<dyn Fn(&Gpu) -> Vec<Tensor>>;
 
 /// One op on one shape.
 pub struct Case {
     /// Family and place in the network: `linear b1.expand`.
     pub name: String,
-    /// Shapes of the activations it takes.
-    vars: Vec<Vec<usize>>,
-    /// Shapes of its parameters.
-    params: Vec<Vec<usize>>,
-    op: Op,
+    prepare: Box<dyn Fn(&Gpu) -> Prepared>,
 }
 
-/// A case's inputs, on a device.
-pub struct Prepared<'a> {
-    case: &'a Case,
-    vars: Vec<Tensor>,
+/// A case with its inputs on a device.
+pub struct Prepared {
+    run: Run,
     params: Vec<Param>,
-    dy: Tensor,
 }
 
 /// Uniform in [-1, 1), the same for the same seed.
@@ -49,43 +56,58 @@ fn random(gpu: &Gpu, seed: u64, shape: &[usize]) -> Tensor {
 }
 
 impl Case {
+    /// An op of the tape: activations of the shapes `vars`, parameters of the shapes `params`. A run is forward and
+    /// backward, with a gradient for everything that the op can give one.
     fn new(
         name: String,
         vars: &[&[usize]],
         params: &[&[usize]],
         op: impl Fn(&Ctx, &[Var], &[Param]) -> Var + 'static,
     ) -> Case {
-        let own = |shapes: &[&[usize]]| shapes.iter().map(|s| s.to_vec()).collect();
-        Case { name, vars: own(vars), params: own(params), op: Box::new(op) }
+        let own = |shapes: &[&[usize]]| shapes.iter().map(|s| s.to_vec()).collect::<Vec<_>>();
+        let (shapes, param_shapes, op, of) = (own(vars), own(params), Rc::new(op), name.clone());
+        let prepare = move |gpu: &Gpu| {
+            let vars: Vec<_> = shapes.iter().enumerate().map(|(i, s)| random(gpu, i as u64, s)).collect();
+            let params: Vec<_> = (param_shapes.iter().enumerate())
+                .map(|(i, s)| Param {
+                    name: of.clone(),
+                    value: random(gpu, 10 + i as u64, s),
+                    grad: Tensor::zeros(gpu, "gradient", s),
+                })
+                .collect();
+            let inputs: Vec<_> = vars.iter().cloned().map(Var::constant).collect();
+            let y = op(&Ctx { training: true, ..Ctx::inference(gpu) }, &inputs, &params);
+            let dy = random(gpu, 20, y.value.shape());
+            let (op, own_params) = (op.clone(), params.clone());
+            let run = move |gpu: &Gpu| {
+                let tape = Tape::new();
+                let leaves: Vec<_> = vars.iter().cloned().map(|t| tape.leaf(t)).collect();
+                let y = op(&Ctx::training(gpu, &tape), &leaves, &own_params);
+                let mut results = vec![y.value.clone()];
+                results.extend(tape.backward(&y, dy.clone()));
+                results
+            };
+            Prepared { run: Box::new(run), params }
+        };
+        Case { name, prepare: Box::new(prepare) }
+    }
+
+    /// An op without gradients: `prepare` uploads what it works on and returns a run of it.
+    fn plain<R: Fn(&Gpu) -> Vec<Tensor> + 'static>(name: String, prepare: impl Fn(&Gpu) -> R + 'static) -> Case {
+        let prepare = move |gpu: &Gpu| Prepared { run: Box::new(prepare(gpu)), params: Vec::new() };
+        Case { name, prepare: Box::new(prepare) }
     }
 
     /// Uploads inputs drawn from a fixed seed.
-    pub fn prepare(&self, gpu: &Gpu) -> Prepared<'_> {
-        let vars: Vec<_> = self.vars.iter().enumerate().map(|(i, s)| random(gpu, i as u64, s)).collect();
-        let params: Vec<_> = (self.params.iter().enumerate())
-            .map(|(i, s)| Param {
-                name: self.name.clone(),
-                value: random(gpu, 10 + i as u64, s),
-                grad: Tensor::zeros(gpu, "gradient", s),
-            })
-            .collect();
-        let inputs: Vec<_> = vars.iter().cloned().map(Var::constant).collect();
-        let y = (self.op)(&Ctx { training: true, ..Ctx::inference(gpu) }, &inputs, &params);
-        Prepared { case: self, dy: random(gpu, 20, y.value.shape()), vars, params }
+    pub fn prepare(&self, gpu: &Gpu) -> Prepared {
+        (self.prepare)(gpu)
     }
 }
 
-impl Prepared<'_> {
-    /// Forward and backward, with a gradient for everything the op can give one. Returns the output and the gradients
-    /// of the activations.
+impl Prepared {
+    /// Runs the op once. Returns the output and the gradients of the activations.
     pub fn run(&self, gpu: &Gpu) -> Vec<Tensor> {
-        let tape = Tape::new();
-        let leaves: Vec<_> = self.vars.iter().cloned().map(|t| tape.leaf(t)).collect();
-        let y = (self.case.op)(&Ctx::training(gpu, &tape), &leaves, &self.params);
-        let output = y.value.clone();
-        let mut results = vec![output];
-        results.extend(tape.backward(&y, self.dy.clone()));
-        results
+        (self.run)(gpu)
     }
 
     /// The gradients of the parameters, summed over the runs so far.
@@ -172,5 +194,55 @@ pub fn all(segments: usize) -> Vec<Case> {
         let targets: Vec<u32> = (0..pairs as u32).collect();
         softmax_xent(cx, &x[0], Samples::Rows, &Tensor::from_slice(cx.gpu, &[pairs], &targets)).loss
     }));
+    cases.push(Case::new("concat 1280 and 1280".into(), &[&[1280, n], &[1280, n]], &[], |cx, x, _| {
+        concat_rows(cx, &x[0], &x[1])
+    }));
+    cases.extend(without_gradients(n));
     cases
+}
+
+/// The front end, the input's scaling and the optimiser.
+fn without_gradients(segments: usize) -> Vec<Case> {
+    let n = segments;
+    let features = move |gpu: &Gpu| random(gpu, 0, &[1, n, 96, 64]);
+    vec![
+        Case::plain(format!("fft 1024 real, {} frames", 96 * n), move |gpu| {
+            let (fft, x) = (Fft::real(gpu, 1024), random(gpu, 0, &[96 * n, 1024]));
+            move |_| vec![fft.forward(&x)]
+        }),
+        Case::plain("log_mel 15680 samples".into(), move |gpu| {
+            let (front_end, x) = (LogMel::new(gpu, LogMelConfig::default()), random(gpu, 0, &[n, SEGMENT_SAMPLES]));
+            move |_| vec![front_end.log_mel(&x)]
+        }),
+        Case::plain("standardise 96x64".into(), move |gpu| {
+            let x = features(gpu);
+            move |_| vec![standardise(&x, -4.0, 2.5)]
+        }),
+        Case::plain("moments 96x64, read back".into(), move |gpu| {
+            let x = features(gpu);
+            move |gpu| {
+                let mut moments = Moments::about(0.1);
+                moments.add(&x);
+                let (mean, std) = moments.mean_std();
+                vec![Tensor::from_slice(gpu, &[2], &[mean, std])]
+            }
+        }),
+        Case::plain(format!("sum_squares {NETWORK_PARAMETERS}"), |gpu| {
+            let x = random(gpu, 0, &[NETWORK_PARAMETERS]);
+            move |_| vec![sum_squares(&x)]
+        }),
+        Case::plain(format!("adam {NETWORK_PARAMETERS}, clipped"), |gpu| {
+            let zeros = vec![0.0; NETWORK_PARAMETERS];
+            let weights = NamedArray { name: "w".into(), shape: vec![NETWORK_PARAMETERS], data: zeros };
+            let store = ParamStore::build(gpu, &[weights]);
+            let w = store.get("w");
+            w.value.copy_from(&random(gpu, 0, &[NETWORK_PARAMETERS]));
+            w.grad.copy_from(&random(gpu, 1, &[NETWORK_PARAMETERS]));
+            let config = AdamConfig { max_grad_norm: Some(1.0), ..AdamConfig::pytorch() };
+            move |_| {
+                let squares = Adam::new(config).step(&store, 1e-3);
+                vec![squares, store.get("w").value]
+            }
+        }),
+    ]
 }
