@@ -383,8 +383,28 @@ fn damaged_weights_are_told_apart() {
 }
 
 #[test]
+fn scaling_measures_what_there_is_time_for_and_marks_the_rest() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let table = succeed(&format!("bench scaling --batches 4096,2 --minutes 0.2 --out {}", folder.path().display()));
+    assert!(table.contains("forecast; not run"), "{table}");
+    let json = std::fs::read_to_string(folder.path().join("scaling.json")).expect("scaling.json");
+    let report: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let [small, large] = report["points"].as_array().expect("points").as_slice() else { panic!("two points: {json}") };
+    assert!(
+        small["batch"] == 2 && small["measured"]["segments_per_second"].as_f64().is_some_and(|x| x > 0.0),
+        "{json}"
+    );
+    assert!(large["batch"] == 4096 && large["measured"].is_null() && large["not_measured_because"].is_string());
+    assert!(large["peak_bytes"].as_u64() > small["peak_bytes"].as_u64());
+    assert!(folder.path().join("scaling.svg").exists());
+}
+
+#[test]
 fn the_bench_prints_one_json_object() {
     let began = Instant::now();
+    let forward = succeed("bench step --batch 2 --steps 1 --forward --json");
+    let forward: serde_json::Value = serde_json::from_str(&forward).expect("JSON");
+    assert!(forward["forward"] == true && forward["segments_per_second"].as_f64().is_some_and(|x| x > 0.0));
     let out = succeed("bench step --batch 2 --steps 1 --json");
     let object: serde_json::Value = serde_json::from_str(&out).expect("JSON");
     let positive = |object: &serde_json::Value, keys: &[&str]| {

@@ -3,4 +3,5 @@
 pub mod cases;
 pub mod kernels;
 pub mod peaks;
+pub mod scaling;
 pub mod step;

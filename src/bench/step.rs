@@ -1,20 +1,26 @@
-//! `bench step`: whole training steps, as the trainer runs them: each is recorded while the one before it runs.
+//! `bench step`: whole steps, as the trainer and `embed` run them: each is recorded while the one before it runs.
 
 use crate::audio::{SEGMENT_SAMPLES, crop};
 use crate::bench::peaks::Peaks;
-use crate::frontend::InputNorm;
+use crate::frontend::{FrontEnd, InputNorm};
 use crate::gpu::{Gpu, KernelTime, Profile, Work};
+use crate::nn::model::ColaModel;
+use crate::tape::{Ctx, Var};
+use crate::tensor::Tensor;
 use crate::train::config::TrainConfig;
-use crate::train::step::{State, StepPending, train_step};
+use crate::train::step::{State, train_step};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
-/// Training steps on noise, ready to be timed.
+/// Waits until the device has done what was recorded.
+type Wait = Box<dyn FnOnce()>;
+
+/// Steps on noise, ready to be timed.
 pub struct StepBench {
-    state: State,
-    samples: Vec<f32>,
+    gpu: Gpu,
+    record: Box<dyn FnMut() -> Wait>,
 }
 
 /// What timing them gave.
@@ -31,19 +37,35 @@ pub struct StepTimes {
 }
 
 impl StepBench {
-    /// A model at its start and a batch of noise.
-    pub fn new(gpu: &Gpu, config: &TrainConfig) -> StepBench {
-        StepBench { state: State::new(gpu, config, InputNorm::PAPER, u64::MAX), samples: noise(2 * config.batch) }
+    /// Training from samples on the host to updated weights.
+    pub fn training(gpu: &Gpu, config: &TrainConfig) -> StepBench {
+        let mut state = State::new(gpu, config, InputNorm::PAPER, u64::MAX);
+        let samples = noise(2 * config.batch);
+        let record = move || -> Wait {
+            let pending = train_step(&mut state, &samples, false);
+            Box::new(move || drop(pending.wait()))
+        };
+        StepBench { gpu: gpu.clone(), record: Box::new(record) }
     }
 
-    fn record(&mut self) -> StepPending {
-        train_step(&mut self.state, &self.samples, false)
+    /// Inference: from the log-mel of as many segments as a training step has, on the device already, to vectors on
+    /// the host.
+    pub fn forward(gpu: &Gpu, config: &TrainConfig) -> StepBench {
+        let model = ColaModel::new(gpu, &config.model(), config.seed);
+        let samples = Tensor::from_slice(gpu, &[2 * config.batch, SEGMENT_SAMPLES], &noise(2 * config.batch));
+        let input = Var::constant(FrontEnd::new(gpu, InputNorm::PAPER).features(&samples));
+        let device = gpu.clone();
+        let record = move || -> Wait {
+            let pending = model.encode(&Ctx::inference(&device), &input, 0).value.read_later();
+            Box::new(move || drop(pending.wait::<f32>()))
+        };
+        StepBench { gpu: gpu.clone(), record: Box::new(record) }
     }
 
     /// One step by itself, in ms; the first one compiles.
     pub fn single_ms(&mut self) -> f64 {
         let start = Instant::now();
-        self.record().wait();
+        (self.record)()();
         ms(start.elapsed())
     }
 
@@ -51,19 +73,19 @@ impl StepBench {
     pub fn time(&mut self, steps: usize, most: Duration) -> StepTimes {
         let (mut step_ms, mut encode_ms, mut submit_ms) = (Vec::new(), Vec::new(), Vec::new());
         let start = Instant::now();
-        let (mut before, mut done) = (self.record(), None::<Instant>);
+        let (mut before, mut done) = ((self.record)(), None::<Instant>);
         while step_ms.len() < steps && (step_ms.len() < 2 || start.elapsed() < most) {
-            let (begin, submitted) = (Instant::now(), self.state.gpu.submit_time());
-            let next = self.record();
-            let submit = self.state.gpu.submit_time() - submitted;
+            let (begin, submitted) = (Instant::now(), self.gpu.submit_time());
+            let next = (self.record)();
+            let submit = self.gpu.submit_time() - submitted;
             encode_ms.push(ms(begin.elapsed() - submit));
             submit_ms.push(ms(submit));
-            std::mem::replace(&mut before, next).wait();
+            std::mem::replace(&mut before, next)();
             let now = Instant::now();
             // what ends first has not been preceded by a whole step
             step_ms.extend(done.replace(now).map(|done| ms(now - done)));
         }
-        before.wait();
+        before();
         StepTimes {
             step_ms: median(&mut step_ms),
             encode_ms: median(&mut encode_ms),
@@ -74,10 +96,9 @@ impl StepBench {
 
     /// One more step, kernel by kernel.
     pub fn profile(&mut self) -> Profile {
-        let gpu = self.state.gpu.clone();
-        gpu.profile_start();
-        self.record().wait();
-        gpu.profile_stop()
+        self.gpu.profile_start();
+        (self.record)()();
+        self.gpu.profile_stop()
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod input;
 mod kernels;
+mod scaling;
 mod step;
 
 use anyhow::Result;
@@ -10,7 +11,7 @@ use std::process::ExitCode;
 /// Measure the speed of training steps, of kernels and of the data path
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  cola bench step --batch 32\n  cola bench step --batch 256 --json\n  cola bench kernels depthwise\n  cola bench input recordings/"
+    after_help = "Examples:\n  cola bench step --batch 32\n  cola bench step --batch 32 --forward\n  cola bench scaling --out results\n  cola bench kernels depthwise\n  cola bench input recordings/"
 )]
 pub struct Args {
     #[command(subcommand)]
@@ -20,6 +21,7 @@ pub struct Args {
 #[derive(clap::Subcommand)]
 enum What {
     Step(step::Args),
+    Scaling(scaling::Args),
     Kernels(kernels::Args),
     Input(input::Args),
 }
@@ -28,6 +30,7 @@ impl Args {
     pub fn run(self) -> Result<ExitCode> {
         match self.what {
             What::Step(args) => args.run(),
+            What::Scaling(args) => args.run(),
             What::Kernels(args) => args.run(),
             What::Input(args) => args.run(),
         }

@@ -19,7 +19,7 @@ use std::time::Duration;
 /// in a cache. Bytes are those of every tensor it binds, counted once.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  cola bench step --batch 32\n  cola bench step --batch 512 --steps 50 --json\n  cola bench step --batch 64 --memory-budget 2GiB"
+    after_help = "Examples:\n  cola bench step --batch 32\n  cola bench step --batch 512 --steps 50 --json\n  cola bench step --batch 32 --forward\n  cola bench step --batch 64 --memory-budget 2GiB"
 )]
 pub struct Args {
     /// Pairs a step; the segments are twice as many
@@ -29,6 +29,10 @@ pub struct Args {
     /// Steps that are timed, after two that are not
     #[arg(long, default_value_t = 5)]
     steps: usize,
+
+    /// Inference instead: the encoder alone, from log-mels that are on the device to vectors on the host
+    #[arg(long)]
+    forward: bool,
 
     /// Print one JSON object
     #[arg(long)]
@@ -60,6 +64,8 @@ struct Report {
     adapter: String,
     driver: String,
     is_cpu: bool,
+    /// Inference instead of a training step.
+    forward: bool,
     tier: String,
     batch: usize,
     segments: usize,
@@ -74,11 +80,14 @@ impl Args {
         ensure!(self.batch >= 2 && self.steps > 0, "--batch must be at least 2 and --steps at least 1");
         let gpu = self.device.open()?;
         let config = TrainConfig { batch: self.batch, ..TrainConfig::of(Recipe::Standard) };
-        memory::ensure_fits(&gpu, &config)?;
+        if !self.forward {
+            memory::ensure_fits(&gpu, &config)?;
+        }
         let peaks = Peaks::measure(&gpu);
         // what the peaks were measured on is not the step's
         gpu.trim();
-        let mut bench = StepBench::new(&gpu, &config);
+        let bench = if self.forward { StepBench::forward } else { StepBench::training };
+        let mut bench = bench(&gpu, &config);
         gpu.reset_peak();
         let first_step_ms = bench.single_ms();
         bench.single_ms();
@@ -101,6 +110,7 @@ impl Args {
             peaks,
             adapter: gpu.caps().adapter.clone(),
             driver: gpu.caps().driver.clone(),
+            forward: self.forward,
             is_cpu: gpu.caps().is_cpu,
             tier: format!("{:?}", gpu.caps().tier).to_lowercase(),
             batch: self.batch,
@@ -120,7 +130,8 @@ impl Args {
 
 impl Report {
     fn print(&self) {
-        println!("{} ({}), {} kernels, batch {}", self.adapter, self.driver, self.tier, self.batch);
+        let what = if self.forward { "forward only, " } else { "" };
+        println!("{} ({}), {} kernels, {what}batch {}", self.adapter, self.driver, self.tier, self.batch);
         println!(
             "{:.1} segments/s, {:.1} ms a step (median of {}), first step {:.1} s, peak {} ({} a segment)",
             self.segments_per_second,

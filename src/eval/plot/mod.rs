@@ -4,11 +4,13 @@ mod bars;
 mod canvas;
 mod confusion;
 mod curves;
+mod scaling;
 mod scatter;
 
 pub use bars::BarChart;
 pub use confusion::confusion_svg;
 pub use curves::CurvePlot;
+pub use scaling::ScalingPlot;
 pub use scatter::ScatterPlot;
 
 #[cfg(test)]

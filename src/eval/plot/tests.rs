@@ -78,3 +78,13 @@ fn bars_leave_out_what_was_not_measured() {
     assert_eq!(count(&svg, "rect"), 7);
     count(&BarChart::default().to_svg(), "rect");
 }
+
+#[test]
+fn scaling_marks_forecasts_and_writes_every_batch() {
+    let points = vec![(8, Some(40.5), 200_000_000), (16, Some(45.0), 300_000_000), (4096, None, 60_000_000_000)];
+    let svg = ScalingPlot { title: "Scaling".into(), points }.to_svg();
+    // a mark for each speed and each size, and the hole of the one that is forecast
+    assert_eq!(count(&svg, "circle"), 2 + 3 + 1);
+    assert!(["\n40.5\n", "\n4096\n", "\n100 MB\n", "\n100 GB\n"].iter().all(|text| svg.contains(text)), "{svg}");
+    count(&ScalingPlot::default().to_svg(), "line");
+}
