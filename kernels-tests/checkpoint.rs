@@ -1,15 +1,20 @@
 //! A checkpoint brings back every bit, and wrong files leave a model as it was.
 
 use crate::harness::data;
+use cola::eval::encoder::Encoder;
 use cola::frontend::InputNorm;
 use cola::gpu::Gpu;
 use cola::nn::cola::{Similarity, diagonal};
+use cola::nn::efficientnet::Pooling;
 use cola::nn::model::{ColaModel, ModelConfig};
 use cola::nn::{NamedArray, Slab};
 use cola::optim::{Adam, AdamConfig};
 use cola::tape::{Ctx, Tape, Var};
 use cola::tensor::Tensor;
 use cola::train::checkpoint::{self, Part, RunState, Weights};
+use cola::train::config::InputScaling;
+use safetensors::{Dtype, tensor::TensorView};
+use std::sync::Arc;
 
 const PAIRS: usize = 2;
 
@@ -87,4 +92,29 @@ fn weights_go_into_models_that_they_fit() {
     assert_eq!(encoder(&other), encoder(&model));
     let dense = |model: &ColaModel| model.params.get("projection.dense.weight").value.read::<f32>();
     assert_ne!(dense(&other), dense(&model), "the head stays");
+}
+
+#[test]
+fn a_bare_file_takes_the_pooling_that_is_asked_for() {
+    let gpu = Gpu::open(&Default::default()).expect("an adapter");
+    let folder = tempfile::tempdir().expect("a folder");
+    let model = ColaModel::new(&gpu, &ModelConfig::default(), 1);
+    let bytes = |array: &NamedArray| array.data.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
+    let arrays: Vec<_> = encoder(&model).into_iter().map(|array| (bytes(&array), array)).collect();
+    let views = arrays.iter().map(|(bytes, array)| {
+        let view = TensorView::new(Dtype::F32, array.shape.clone(), bytes).expect("bytes of the shape");
+        (array.name.trim_start_matches("encoder."), view)
+    });
+    let file = folder.path().join("timm.safetensors");
+    std::fs::write(&file, safetensors::serialize(views, None).expect("a file")).expect("written");
+    let load = |source, pooling| Encoder::load(&gpu, source, Some(InputScaling::None), pooling, &Arc::default(), 1);
+    for (asked, features) in [(None, 1280), (Some(Pooling::Mean), 1280), (Some(Pooling::MaxMean), 2560)] {
+        assert_eq!(load(&file, asked).expect("an encoder").features(), features, "{asked:?}");
+    }
+
+    let state = RunState::new(InputNorm::NONE, "paper", "hash".into(), "1 clip".into());
+    checkpoint::save(folder.path(), &model, &state, true).expect("saved");
+    assert!(load(folder.path(), Some(Pooling::Max)).is_ok(), "the one it was trained with");
+    let error = load(folder.path(), Some(Pooling::Mean)).err().expect("another one").to_string();
+    assert!(error.contains("trained with --pooling max"), "{error}");
 }

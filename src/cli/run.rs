@@ -5,6 +5,7 @@ use anyhow::Result;
 use cola::audio::{AudioError, Clip};
 use cola::eval::encoder::Encoder;
 use cola::gpu::Gpu;
+use cola::nn::efficientnet::Pooling;
 use cola::train::config::InputScaling;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::{Path, PathBuf};
@@ -17,6 +18,10 @@ pub struct EncoderArgs {
     /// at hand
     #[arg(long, value_name = "none|paper|standard")]
     pub input_norm: Option<InputScaling>,
+
+    /// From the last feature map to a vector, for weights that do not tell [default: max]
+    #[arg(long, value_name = "max|mean|maxmean")]
+    pooling: Option<Pooling>,
 
     /// Threads that decode [default: one a core, at most 8]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
@@ -34,7 +39,7 @@ impl EncoderArgs {
 
     /// The encoder of a run's folder or of a `.safetensors` file; `clips` are what it is going to see.
     pub fn load(&self, gpu: &Gpu, source: &Path, clips: &Arc<Vec<Clip>>) -> Result<Encoder> {
-        Ok(Encoder::load(gpu, source, self.input_norm, clips, self.workers())?)
+        Ok(Encoder::load(gpu, source, self.input_norm, self.pooling, clips, self.workers())?)
     }
 }
 

@@ -3,7 +3,8 @@
 use crate::audio::{Clip, EvalLoader, SEGMENT_SAMPLES};
 use crate::frontend::{FrontEnd, InputNorm};
 use crate::gpu::Gpu;
-use crate::nn::model::ColaModel;
+use crate::nn::efficientnet::Pooling;
+use crate::nn::model::{ColaModel, ModelConfig};
 use crate::tape::{Ctx, Var};
 use crate::tensor::Tensor;
 use crate::train::checkpoint::{CheckpointError, Part, Weights};
@@ -22,6 +23,16 @@ pub enum EncoderError {
         "{}: the file does not tell how the network's input was scaled; add --input-norm none, paper or standard", .0.display()
     )]
     UnknownScaling(PathBuf),
+    /// A pooling that is not the one the weights were trained with.
+    #[error("{}: trained with --pooling {stored}, so --pooling {asked} cannot be; leave it out", .path.display())]
+    OtherPooling {
+        /// The weights.
+        path: PathBuf,
+        /// What they say.
+        stored: Pooling,
+        /// What was asked for.
+        asked: Pooling,
+    },
 }
 
 /// From samples to vectors, batch norm with its running statistics.
@@ -40,19 +51,29 @@ impl Encoder {
     /// The encoder of a run's folder, or of a `.safetensors` file with tensors named as ours, timm's for example.
     ///
     /// `scaling` goes over what is stored with the weights; [`InputScaling::Standard`] takes the stored numbers, or
-    /// where there are none measures them on the first of `clips`.
+    /// where there are none measures them on the first of `clips`. `pooling` is for weights that do not tell theirs,
+    /// which get the paper's maximum otherwise.
     ///
     /// # Errors
-    /// Weights that cannot be read or are another network's, or that come without a scaling when none is given.
+    /// Weights that cannot be read or are another network's, that come without a scaling when none is given, or that
+    /// were trained with another pooling.
     pub fn load(
         gpu: &Gpu,
         source: &Path,
         scaling: Option<InputScaling>,
+        pooling: Option<Pooling>,
         clips: &Arc<Vec<Clip>>,
         workers: usize,
     ) -> Result<Encoder, EncoderError> {
         let weights = Weights::open(source)?;
-        let config = weights.info().map(|info| info.model.clone()).unwrap_or_default();
+        let stored = weights.info().map(|info| info.model.clone());
+        if let (Some(stored), Some(asked)) = (stored.as_ref().map(|model| model.pooling), pooling)
+            && stored != asked
+        {
+            return Err(EncoderError::OtherPooling { path: source.to_owned(), stored, asked });
+        }
+        let bare = || ModelConfig { pooling: pooling.unwrap_or_default(), ..ModelConfig::default() };
+        let config = stored.unwrap_or_else(bare);
         let model = ColaModel::new(gpu, &config, 0);
         weights.load_into(&model, Part::Encoder)?;
         let norm = match (scaling, weights.info().map(|info| info.input_norm)) {

@@ -13,6 +13,8 @@ use crate::ops::matmul::linear;
 use crate::ops::pool::{max_pool, mean_pool};
 use crate::tape::{Ctx, Param, Var};
 use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
 
 /// What the encoder's tensors are called in front of timm's names.
 pub const PREFIX: &str = "encoder.";
@@ -74,6 +76,28 @@ pub enum Pooling {
     Mean,
     /// Both, maxima first: 2560 features.
     MaxMean,
+}
+
+impl FromStr for Pooling {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Pooling, String> {
+        match text {
+            "max" => Ok(Pooling::Max),
+            "mean" => Ok(Pooling::Mean),
+            "maxmean" => Ok(Pooling::MaxMean),
+            _ => Err(format!("'{text}' is none of max, mean, maxmean")),
+        }
+    }
+}
+
+impl fmt::Display for Pooling {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Pooling::Max => "max",
+            Pooling::Mean => "mean",
+            Pooling::MaxMean => "maxmean",
+        })
+    }
 }
 
 impl Pooling {
