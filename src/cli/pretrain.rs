@@ -132,6 +132,10 @@ struct Overrides {
     #[arg(long)]
     stochastic_depth: Option<f64>,
 
+    /// Start every block that has a shortcut as nothing but its shortcut; helps short runs [default: false]
+    #[arg(long, value_name = "true|false")]
+    zero_init_residual: Option<bool>,
+
     /// Decides initial weights, order of the data, crops and noise [default: 0]
     #[arg(long)]
     seed: Option<u64>,
@@ -312,7 +316,7 @@ mod tests {
     fn options_are_keys_of_the_configuration() {
         let line = "cola data --out run --recipe paper --batch 4 --minutes 0.5 --lr 1e-2 --warmup 3 --schedule constant \
                     --optimizer adamw --weight-decay 0.1 --clip 1 --similarity cosine --temperature 0.1 --pooling mean \
-                    --input-norm none --stochastic-depth 0.1 --seed 9 --held-out 0.1 --checkpoint-every 7 --cache 1MB \
+                    --input-norm none --stochastic-depth 0.1 --zero-init-residual true --seed 9 --held-out 0.1 --checkpoint-every 7 --cache 1MB \
                     --workers 3 --adapter 0 --tier portable --memory-budget 2GB --strict";
         let config = Only::parse_from(line.split_whitespace()).args.config().unwrap();
         assert_eq!((config.batch, config.minutes, config.epochs, config.strict), (4, 0.5, 0, true));

@@ -196,6 +196,16 @@ mod tests {
     }
 
     #[test]
+    fn blocks_may_start_as_their_shortcut() {
+        let mut initial = Initial { zero_init_residual: true, ..Initial::default() };
+        EfficientNet::initial(&mut initial);
+        let silent = initial.params.iter().filter(|a| a.name.contains(".bn") && a.name.ends_with(".weight"));
+        let silent: Vec<_> = silent.filter(|a| a.data.iter().all(|&x| x == 0.0)).map(|a| a.name.as_str()).collect();
+        assert_eq!(silent.len(), EfficientNet::droppable().len());
+        assert_eq!(silent[0], "encoder.blocks.1.1.bn3.weight");
+    }
+
+    #[test]
     fn names_and_shapes_are_timms() {
         let mut initial = Initial::default();
         EfficientNet::initial(&mut initial);

@@ -20,6 +20,8 @@ const BATCH_NORM_EPS: f32 = 1e-3;
 pub struct Initial {
     /// Decides every drawn value, together with its name.
     pub seed: u64,
+    /// Whether a block with a shortcut starts as nothing but its shortcut.
+    pub zero_init_residual: bool,
     /// Trained tensors.
     pub params: Vec<NamedArray>,
     /// Running statistics.
@@ -42,9 +44,14 @@ impl Initial {
 
     /// A batch norm that does nothing yet: scale 1, shift 0, running mean 0 and variance 1.
     pub fn batch_norm(&mut self, name: &str, channels: usize) {
+        self.batch_norm_of_scale(name, channels, Init::Ones);
+    }
+
+    /// The same with another scale.
+    pub fn batch_norm_of_scale(&mut self, name: &str, channels: usize, scale: Init) {
         let seed = self.seed;
         let array = |suffix, init: Init| init.array(seed, &format!("{name}.{suffix}"), &[channels]);
-        self.params.extend([array("weight", Init::Ones), array("bias", Init::Zeros)]);
+        self.params.extend([array("weight", scale), array("bias", Init::Zeros)]);
         self.state.extend([array("running_mean", Init::Zeros), array("running_var", Init::Ones)]);
     }
 }

@@ -12,6 +12,7 @@
 //! The block widens before it mixes pixels and narrows after, so what is handed on, and kept by the shortcut, is the
 //! narrow end, without activation. With expansion 1 there is no expand stage, and timm names the rest differently.
 
+use super::Init;
 use super::layers::{Initial, SqueezeExcite, Stores};
 use crate::ops::batch_norm::{BatchNorm, batch_norm};
 use crate::ops::depthwise::{depthwise, norm_depthwise};
@@ -73,7 +74,8 @@ impl MbConv {
         // A quarter of what comes in, not of what it is widened to.
         SqueezeExcite::initial(initial, &format!("{name}.se"), wide, (inputs / 4).max(1));
         initial.conv(&project, [outputs, wide, 1, 1], outputs);
-        initial.batch_norm(&bn_project, outputs);
+        let silent = initial.zero_init_residual && shape.has_shortcut();
+        initial.batch_norm_of_scale(&bn_project, outputs, if silent { Init::Zeros } else { Init::Ones });
     }
 
     /// The block of this name.

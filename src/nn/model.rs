@@ -22,6 +22,11 @@ pub struct ModelConfig {
     pub stochastic_depth: f64,
     /// Weight of a new batch in batch norm's running statistics (torch's convention; Keras' 0.99 is 0.01).
     pub bn_momentum: f32,
+    /// Whether the batch norm that ends a block's branch starts at scale 0, so that the block starts as its shortcut
+    /// (Goyal et al. 2017). A random branch adds what all segments have in common, nine times over: without it
+    /// features of a young network lie close to a few directions.
+    #[serde(default)]
+    pub zero_init_residual: bool,
 }
 
 impl Default for ModelConfig {
@@ -33,6 +38,7 @@ impl Default for ModelConfig {
             embedding: 512,
             stochastic_depth: 0.0,
             bn_momentum: 0.01,
+            zero_init_residual: false,
         }
     }
 }
@@ -54,7 +60,8 @@ pub struct ColaModel {
 impl ColaModel {
     /// A model at its start. `seed` decides the initial weights and which blocks stochastic depth skips.
     pub fn new(gpu: &Gpu, config: &ModelConfig, seed: u64) -> ColaModel {
-        let mut initial = Initial { seed, ..Initial::default() };
+        let zero_init_residual = config.zero_init_residual;
+        let mut initial = Initial { seed, zero_init_residual, ..Initial::default() };
         EfficientNet::initial(&mut initial);
         initial.params.extend(ColaHead::initial(config.pooling.features(), config.embedding, config.similarity, seed));
         let params = ParamStore::build(gpu, &initial.params);

@@ -116,6 +116,7 @@ impl TrainConfig {
             pooling: self.pooling,
             stochastic_depth: self.stochastic_depth,
             bn_momentum: self.bn_momentum as f32,
+            zero_init_residual: self.zero_init_residual,
             ..ModelConfig::default()
         }
     }

@@ -110,6 +110,8 @@ pub struct TrainConfig {
     pub stochastic_depth: f64,
     /// Weight of a new batch in batch norm's running statistics (torch's convention; Keras' 0.99 is 0.01).
     pub bn_momentum: f64,
+    /// Whether a block with a shortcut starts as nothing but its shortcut.
+    pub zero_init_residual: bool,
 
     /// Adam or AdamW.
     pub optimizer: OptimizerKind,
@@ -200,6 +202,7 @@ impl TrainConfig {
             pooling: Pooling::Max,
             stochastic_depth: 0.0,
             bn_momentum: 0.01,
+            zero_init_residual: false,
             optimizer: OptimizerKind::Adam,
             lr: 1e-4,
             warmup: 0,
