@@ -1,4 +1,4 @@
-//! softmax_xent.wgsl, softmax_xent_dx.wgsl, row_sum.wgsl
+//! softmax_xent.wgsl, softmax_xent_dx.wgsl, row_sum.wgsl, row_sum_lane.wgsl
 
 use crate::harness::{check_op, input, on_every_device};
 use cola::ops::softmax_xent::{Samples, softmax_xent};

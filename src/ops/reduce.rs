@@ -1,12 +1,13 @@
 //! Sums in a fixed order: of rows, and of squares.
 
-use super::u;
-use crate::gpu::{Kernel, groups};
+use super::{elem, u};
+use crate::gpu::{Kernel, Tier, groups};
 use crate::kernel;
 use crate::tensor::Tensor;
 use bytemuck::{Pod, Zeroable};
 
 static ROW_SUM: Kernel = kernel!("row_sum.wgsl");
+static ROW_SUM_LANE: Kernel = kernel!("row_sum_lane.wgsl");
 static SUM_SQUARES: Kernel = kernel!("sum_squares.wgsl");
 
 /// `CHUNK` of sum_squares.wgsl, in elements.
@@ -29,8 +30,17 @@ struct Rows {
 pub fn row_sum(a: f32, x: &Tensor, b: f32, y: &Tensor) {
     let [rows, columns] = x.dims2();
     assert_eq!(rows, y.len(), "row sums of {:?} into {:?}", x.shape(), y.shape());
-    let params = Rows { rows: u(rows), columns: u(columns), a, b };
-    x.gpu().run(&ROW_SUM, &[], &params, &[x, y], [u(rows), 1, 1], x.len() as u64);
+    let gpu = x.gpu();
+    if gpu.caps().tier == Tier::Cpu {
+        // rows here are as long as a batch, and barriers dear
+        let (width, elem) = elem(columns);
+        let params = Rows { rows: u(rows), columns: u(columns / width), a, b };
+        let spec = [elem, ("WIDTH", u(width).into())];
+        gpu.run(&ROW_SUM_LANE, &spec, &params, &[x, y], [groups(rows, 8), 1, 1], x.len() as u64);
+    } else {
+        let params = Rows { rows: u(rows), columns: u(columns), a, b };
+        gpu.run(&ROW_SUM, &[], &params, &[x, y], [u(rows), 1, 1], x.len() as u64);
+    }
 }
 
 /// Sum of the squares of all elements, `[1]`, in two stages.
