@@ -102,6 +102,19 @@ impl StepBench {
     }
 }
 
+/// The least time of a training step in f32 whose every layer is fused as far as it goes, in ms: raw outputs of the
+/// convolutions stored once, batch norm, swish and gate applied on load, statistics taken on store. Unlike the floors
+/// of kernels it does not depend on how the step is cut into kernels.
+pub fn fused_floor_ms(peaks: &Peaks, batch: usize) -> f64 {
+    // counted layer by layer over a 96 x 64 input
+    const BYTES_A_SEGMENT: f64 = 26.95e6;
+    const FLOPS_A_SEGMENT: f64 = 284.4e6;
+    // Adam and the gradients of the weights
+    const BYTES_A_STEP: f64 = 158e6;
+    let segments = 2.0 * batch as f64;
+    peaks.floor_ms((BYTES_A_SEGMENT * segments + BYTES_A_STEP) as u64, (FLOPS_A_SEGMENT * segments) as u64)
+}
+
 fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }

@@ -3,7 +3,7 @@
 use crate::cli::device::DeviceArgs;
 use anyhow::{Context, Result, ensure};
 use cola::bench::peaks::Peaks;
-use cola::bench::step::{KernelRow, StepBench, kernel_rows};
+use cola::bench::step::{KernelRow, StepBench, fused_floor_ms, kernel_rows};
 use cola::train::config::{Recipe, TrainConfig};
 use cola::train::memory;
 use cola::train::progress::human_bytes;
@@ -26,7 +26,7 @@ pub struct Args {
     #[arg(long, default_value_t = 32)]
     batch: usize,
 
-    /// Steps that are timed, after two that are not
+    /// Steps that are timed, after three that are not
     #[arg(long, default_value_t = 5)]
     steps: usize,
 
@@ -59,6 +59,9 @@ struct Report {
     /// The sum of the kernels' floors, and its share of the step.
     floor_ms: f64,
     floor_share: f64,
+    /// What a step fused as far as it goes would take at these peaks, and its share of this one; training only.
+    fused_floor_ms: Option<f64>,
+    fused_floor_share: Option<f64>,
     #[serde(flatten)]
     peaks: Peaks,
     adapter: String,
@@ -97,6 +100,7 @@ impl Args {
         let peaks = peaks.or_higher(Peaks::measure(&gpu));
         let kernels = kernel_rows(&profile, &peaks);
         let floor_ms: f64 = kernels.iter().map(|row| row.floor_ms).sum();
+        let fused_ms = (!self.forward).then(|| fused_floor_ms(&peaks, self.batch));
         let report = Report {
             segments_per_second: 2.0 * self.batch as f64 / times.step_ms * 1e3,
             step_ms: times.step_ms,
@@ -107,6 +111,8 @@ impl Args {
             peak_bytes,
             floor_ms,
             floor_share: floor_ms / times.step_ms,
+            fused_floor_ms: fused_ms,
+            fused_floor_share: fused_ms.map(|fused_ms| fused_ms / times.step_ms),
             peaks,
             adapter: gpu.caps().adapter.clone(),
             driver: gpu.caps().driver.clone(),
@@ -142,14 +148,17 @@ impl Report {
             human_bytes(self.peak_bytes / self.segments as u64)
         );
         println!(
-            "{} dispatches, recorded in {:.2} ms, submitted in {:.2} ms{}; floor of the step {:.1} ms ({:.1} %)\n",
+            "{} dispatches, recorded in {:.2} ms, submitted in {:.2} ms{}",
             self.dispatches,
             self.encode_ms,
             self.submit_ms,
             if self.is_cpu { " (computing)" } else { "" },
-            self.floor_ms,
-            100.0 * self.floor_share
         );
+        println!("floor of all kernels {:.1} ms, {:.1} % of the step", self.floor_ms, 100.0 * self.floor_share);
+        if let (Some(ms), Some(share)) = (self.fused_floor_ms, self.fused_floor_share) {
+            println!("floor of a step fused as far as it goes {ms:.1} ms, {:.1} %", 100.0 * share);
+        }
+        println!();
         let clock = if self.kernels_by_host_clock { ", timed one by one from the host" } else { "" };
         println!(
             "{:>6} {:>6} {:>10} {:>8} {:>9} {:>8}  kernel{clock}",
