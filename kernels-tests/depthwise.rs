@@ -5,7 +5,7 @@ use crate::harness::{assert_close, check_op, data, input, on_every_device};
 use cola::gpu::{Gpu, GpuOptions};
 use cola::ops::depthwise::{conv_stem, depthwise, same_padding};
 use cola::tape::{Ctx, Param, Tape, Var};
-use cola::tensor::Tensor;
+use cola::tensor::{Storage, Tensor};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
@@ -99,7 +99,9 @@ fn stem_reads_one_plane_for_every_channel() {
                 &[],
                 &[input(2, &[5, 1, 3, 3])],
                 &|_, w| reference(&x.data.iter().map(|&v| f64::from(v)).collect::<Vec<_>>(), &w[0], shape, 3, 2),
-                &|cx, _, w| conv_stem(cx, &Var::constant(Tensor::from_slice(gpu, &shape, &x.data)), &w[0]),
+                &|cx, _, w| {
+                    conv_stem(cx, &Var::constant(Tensor::from_slice(gpu, &shape, &x.data)), &w[0], Storage::F32)
+                },
                 3e-6,
             );
         }

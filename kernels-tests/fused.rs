@@ -1,15 +1,15 @@
 //! Fused ops: lib/on_load.wgsl in the depthwise kernels, se_squeeze.wgsl, se_gate.wgsl, se_dx_sums.wgsl,
-//! se_dx_stats.wgsl, se_dx.wgsl
+//! se_dx_stats.wgsl, se_dx.wgsl; maps stored in 16 bits
 
 use crate::harness::{Input, check_op, data, input, on_every_device};
 use cola::gpu::Gpu;
 use cola::ops::batch_norm::BatchNorm;
 use cola::ops::depthwise::{norm_depthwise, same_padding};
 use cola::ops::elementwise::{Unary, unary};
-use cola::ops::matmul::linear;
+use cola::ops::matmul::{linear, linear_in};
 use cola::ops::se_project::squeeze_excite_project;
-use cola::tape::{Ctx, Param};
-use cola::tensor::Tensor;
+use cola::tape::{Ctx, Param, Tape};
+use cola::tensor::{Storage, Tensor};
 
 const EPS: f64 = 1e-3;
 /// The running variance where it is used.
@@ -140,6 +140,57 @@ fn squeeze_excite_and_projection_of_a_raw_map() {
                     },
                     1e-5,
                 );
+            }
+        }
+    });
+}
+
+/// Through every kernel that takes raw maps in 16 bits: an expand convolution, the depthwise one and the projection,
+/// against the same in f32. f16 keeps eleven bits of every element.
+#[test]
+fn maps_in_16_bits_are_those_in_32_rounded() {
+    on_every_device(|gpu| {
+        for (h, w, k, stride) in [(12, 8, 3, 1), (12, 8, 5, 2), (6, 4, 5, 1), (6, 4, 3, 2), (3, 2, 5, 1)] {
+            let (inputs, wide, n) = (8, 24, 4);
+            let run = |storage| {
+                let param = |seed, shape: &[usize], a, b| Param {
+                    name: "test".into(),
+                    value: Tensor::from_slice(gpu, shape, &input(seed, shape).affine(a, b).data),
+                    grad: Tensor::zeros(gpu, "gradient", shape),
+                };
+                let params = [
+                    param(2, &[wide, inputs], 0.5, 0.0),
+                    param(3, &[wide], 0.5, 1.0),
+                    param(4, &[wide], 1.0, 0.0),
+                    param(5, &[wide, 1, k, k], 0.5, 0.0),
+                    param(6, &[wide], 0.5, 1.0),
+                    param(7, &[wide], 1.0, 0.0),
+                    param(8, &[wide, wide], 0.3, 0.0),
+                    param(9, &[inputs, wide], 0.5, 0.0),
+                ];
+                let [expand, gamma1, beta1, filters, gamma2, beta2, excite, project] = &params;
+                let tape = Tape::new();
+                let cx = Ctx::training(gpu, &tape);
+                let shape = [inputs, n, h, w];
+                let x = tape.leaf(Tensor::from_slice(gpu, &shape, &data(1, inputs * n * h * w)));
+                let y = linear_in(&cx, expand, &x, storage);
+                let y = norm_depthwise(&cx, &y, &layer(gpu, gamma1, beta1), filters, stride);
+                assert_eq!(y.value.storage(), storage);
+                let excite = |cx: &Ctx, q: &_| unary(cx, Unary::Swish, &linear(cx, excite, q));
+                let y = squeeze_excite_project(&cx, &y, &layer(gpu, gamma2, beta2), excite, project);
+                let out = y.value.read::<f32>();
+                let dy = Tensor::from_slice(gpu, y.value.shape(), &data(10, out.len()));
+                let dx = tape.backward(&y, dy).remove(0).read::<f32>();
+                let mut all = vec![out, dx];
+                all.extend(params.iter().map(|p| p.grad.read::<f32>()));
+                all
+            };
+            for (i, (half, full)) in run(Storage::F16).iter().zip(&run(Storage::F32)).enumerate() {
+                let norm = |x: &[f32]| x.iter().map(|v| f64::from(v * v)).sum::<f64>().sqrt();
+                let difference: Vec<f32> = half.iter().zip(full).map(|(a, b)| a - b).collect();
+                let off = norm(&difference) / norm(full);
+                assert!(off < 0.004, "{h}x{w}, {k}x{k} stride {stride}: result {i} is off by {off}");
+                assert!(off > 1e-5, "{h}x{w}, {k}x{k} stride {stride}: result {i} was not rounded");
             }
         }
     });

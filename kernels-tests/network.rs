@@ -10,7 +10,7 @@ use cola::nn::stochastic_depth::DropMasks;
 use cola::nn::{NamedArray, Slab};
 use cola::optim::{Adam, AdamConfig};
 use cola::tape::{Ctx, Tape, Var};
-use cola::tensor::Tensor;
+use cola::tensor::{Storage, Tensor};
 use safetensors::SafeTensors;
 
 const SEGMENTS: usize = 4;
@@ -167,27 +167,50 @@ fn a_training_step_agrees_with_timm() {
     });
 }
 
+/// What a step computes, by name: every gradient, the running statistics, the loss.
+fn step(gpu: &Gpu, fused: bool, storage: Storage) -> Vec<(String, Vec<f32>)> {
+    let model = model(gpu);
+    let tape = Tape::new();
+    let cx = Ctx { fused, storage, ..Ctx::training(gpu, &tape) };
+    let h = model.encoder.forward(&cx, &segments(gpu), Pooling::Max, None);
+    let out = model.head.loss(&cx, &h, &diagonal(gpu, SEGMENTS / 2));
+    model.params.zero_grad();
+    tape.backward(&out.loss, Tensor::from_slice(gpu, &[1], &[1.0f32]));
+    let gradient = |name| (format!("gradient of {name}"), model.params.get(name).grad.read::<f32>());
+    let mut all: Vec<_> = model.params.names().map(gradient).collect();
+    all.extend(model.state.read_all().into_iter().map(|array| (array.name, array.data)));
+    all.push(("loss".into(), out.loss.value.read()));
+    all
+}
+
+fn distance(a: &[f32], b: &[f32]) -> f64 {
+    norm(&a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<_>>())
+}
+
+/// f16 keeps eleven bits of every raw map, and what is lost adds up on the way through sixteen blocks.
+#[test]
+fn a_mixed_step_is_near_the_f32_step() {
+    on_every_device(|gpu| {
+        let (mixed, full) = (step(gpu, true, Storage::F16), step(gpu, true, Storage::F32));
+        let squares = |part: &dyn Fn(&[f32], &[f32]) -> f64| {
+            let gradients = mixed.iter().zip(&full).filter(|((name, _), _)| name.starts_with("gradient"));
+            gradients.map(|((_, a), (_, b))| part(a, b).powi(2)).sum::<f64>().sqrt()
+        };
+        let off = squares(&distance) / squares(&|_, full| norm(full));
+        let loss = |step: &[(String, Vec<f32>)]| step.last().expect("the loss").1[0];
+        let (a, b) = (loss(&mixed), loss(&full));
+        assert!((a - b).abs() < 0.02 * b, "loss {a}, in f32 {b}");
+        assert!(off > 1e-4 && off < 0.1, "gradients are off by {off}");
+    });
+}
+
 /// A step in fused ops is the step in plain ones: loss, running statistics and every gradient.
 #[test]
 fn a_fused_step_is_the_plain_step() {
     on_every_device(|gpu| {
-        let run = |fused| {
-            let model = model(gpu);
-            let tape = Tape::new();
-            let cx = Ctx { fused, ..Ctx::training(gpu, &tape) };
-            let h = model.encoder.forward(&cx, &segments(gpu), Pooling::Max, None);
-            let out = model.head.loss(&cx, &h, &diagonal(gpu, SEGMENTS / 2));
-            model.params.zero_grad();
-            tape.backward(&out.loss, Tensor::from_slice(gpu, &[1], &[1.0f32]));
-            let gradient = |name| (format!("gradient of {name}"), model.params.get(name).grad.read::<f32>());
-            let mut all: Vec<_> = model.params.names().map(gradient).collect();
-            all.extend(model.state.read_all().into_iter().map(|array| (array.name, array.data)));
-            all.push(("loss".into(), out.loss.value.read()));
-            all
-        };
-        for ((name, fused), (_, plain)) in run(true).into_iter().zip(run(false)) {
-            let difference: Vec<f32> = fused.iter().zip(&plain).map(|(a, b)| a - b).collect();
-            let (off, of) = (norm(&difference), norm(&plain));
+        let (fused, plain) = (step(gpu, true, Storage::F32), step(gpu, false, Storage::F32));
+        for ((name, fused), (_, plain)) in fused.iter().zip(&plain) {
+            let (off, of) = (distance(fused, plain), norm(plain));
             let vanishes = of < ZERO_GRADIENT && off < ZERO_GRADIENT;
             assert!(off <= 1e-4 * of || vanishes, "{name}: off by {off} of {of}");
         }

@@ -6,6 +6,7 @@
 // backward none
 // knobs    WG, EACH
 //!use lib/activation.wgsl
+//!use lib/stored.wgsl
 
 alias Elem = vec4<f32>;
 const SWISH: bool = false;
@@ -14,7 +15,7 @@ const EACH: u32 = 4u;
 
 struct Params { row: u32 }
 var<immediate> p: Params;
-@group(0) @binding(0) var<storage, read> x: array<Elem>;
+@group(0) @binding(0) var<storage, read> x: array<Stored>;
 @group(0) @binding(1) var<storage, read> stats: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> means: array<vec2<f32>>;
 @group(0) @binding(3) var<storage, read_write> d: array<Elem>;
@@ -26,7 +27,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let base = group.y * p.row;
     let end = min((group.x + 1u) * WG * EACH, p.row);
     for (var i = group.x * WG * EACH + lane; i < end; i += WG) {
-        let v = x[base + i];
+        let v = widen(x[base + i]);
         var dz = d[base + i];
         if SWISH {
             dz *= swish_slope(v * s.x + Elem(s.y));

@@ -8,6 +8,7 @@
 //!use lib/total.wgsl
 //!use lib/reduce.wgsl
 //!use lib/activation.wgsl
+//!use lib/stored.wgsl
 
 alias Elem = vec4<f32>;
 const WIDTH: u32 = 4u;
@@ -17,7 +18,7 @@ const REDUCE: bool = true;
 
 struct Params { row: u32, chunk: u32, parts: u32 }
 var<immediate> p: Params;
-@group(0) @binding(0) var<storage, read> x: array<Elem>;
+@group(0) @binding(0) var<storage, read> x: array<Stored>;
 @group(0) @binding(1) var<storage, read> dy: array<Elem>;
 @group(0) @binding(2) var<storage, read> stats: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> part: array<vec2<f32>>;
@@ -30,7 +31,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var product = Elem();
     let end = min((group.x + 1u) * p.chunk, p.row);
     for (var i = group.x * p.chunk + lane; i < end; i += WG) {
-        let v = x[base + i];
+        let v = widen(x[base + i]);
         var dz = dy[base + i];
         if SWISH {
             dz *= swish_slope(v * s.x + Elem(s.y));

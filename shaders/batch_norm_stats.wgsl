@@ -7,13 +7,14 @@
 // reads    parts once: small
 // backward batch_norm_dx_stats.wgsl
 // knobs    WG, TRAINING
+//!use lib/words.wgsl
 
 const TRAINING: bool = true;
 const WG: u32 = 64u;
 
 struct Params { channels: u32, parts: u32, row: u32, count: f32, eps: f32, momentum: f32 }
 var<immediate> p: Params;
-@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Word>;
 @group(0) @binding(1) var<storage, read> part: array<vec2<f32>>;
 @group(0) @binding(2) var<storage, read> gamma: array<f32>;
 @group(0) @binding(3) var<storage, read> beta: array<f32>;
@@ -36,7 +37,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         }
         let d = total.x / p.count;
         variance = max(total.y / p.count - d * d, 0.0);
-        let batch_mean = x[c * p.row] + d;
+        let batch_mean = element(x[c * p.row / PER_WORD], c * p.row) + d;
         running_mean[c] = mix(mean, batch_mean, p.momentum);
         running_var[c] = mix(running_var[c], variance * p.count / max(p.count - 1.0, 1.0), p.momentum);
         mean = batch_mean;

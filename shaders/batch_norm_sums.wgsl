@@ -9,6 +9,7 @@
 // Subtracting x₀ before squaring keeps the digits that Σ x² - (Σ x)² / P would lose when the mean is large.
 //!use lib/total.wgsl
 //!use lib/reduce.wgsl
+//!use lib/stored.wgsl
 
 alias Elem = vec4<f32>;
 const WIDTH: u32 = 4u;
@@ -17,18 +18,18 @@ const REDUCE: bool = true;
 
 struct Params { row: u32, chunk: u32, parts: u32 }
 var<immediate> p: Params;
-@group(0) @binding(0) var<storage, read> x: array<Elem>;
+@group(0) @binding(0) var<storage, read> x: array<Stored>;
 @group(0) @binding(1) var<storage, read_write> part: array<vec2<f32>>;
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let base = group.y * p.row;
-    let origin = Elem(vec4<f32>(x[base]).x);
+    let origin = Elem(vec4<f32>(widen(x[base])).x);
     var sum = Elem();
     var square = Elem();
     let end = min((group.x + 1u) * p.chunk, p.row);
     for (var i = group.x * p.chunk + lane; i < end; i += WG) {
-        let d = x[base + i] - origin;
+        let d = widen(x[base + i]) - origin;
         sum += d;
         square += d * d;
     }

@@ -24,10 +24,11 @@ const OUT: u32 = select(HO * WO, H * W, DX);
 
 struct Params { planes: u32 }
 var<immediate> p: Params;
-@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Word>;
 @group(0) @binding(1) var<storage, read> w: array<f32>;
 @group(0) @binding(2) var<storage, read> stats: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<Word>;
+//!use lib/words.wgsl
 //!use lib/on_load.wgsl
 
 var<private> source: array<f32, IN>;
@@ -41,8 +42,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     let plane = group.y * p.planes + at;
     on_load_of(group.y);
-    for (var i = 0u; i < IN; i++) {
-        source[i] = on_load(x[plane * IN + i]);
+    for (var i = 0u; i < IN; i += PER_WORD) {
+        let word = x[(plane * IN + i) / PER_WORD];
+        for (var j = 0u; j < PER_WORD; j++) {
+            source[i + j] = on_load(element(word, j));
+        }
     }
     for (var i = 0u; i < OUT; i++) {
         sums[i] = 0.0;
@@ -66,7 +70,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             }
         }
     }
-    for (var i = 0u; i < OUT; i++) {
-        y[plane * OUT + i] = sums[i];
+    for (var i = 0u; i < OUT; i += PER_WORD) {
+        y[(plane * OUT + i) / PER_WORD] = word_of(sums[i], sums[i + PER_WORD - 1u]);
     }
 }

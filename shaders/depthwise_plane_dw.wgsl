@@ -21,10 +21,11 @@ const WG: u32 = 64u;
 
 struct Params { planes: u32, channels: u32 }
 var<immediate> p: Params;
-@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Word>;
 @group(0) @binding(1) var<storage, read> dy: array<f32>;
 @group(0) @binding(2) var<storage, read> stats: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> part: array<f32>;
+//!use lib/words.wgsl
 //!use lib/on_load.wgsl
 
 var<private> source: array<f32, H * W>;
@@ -39,8 +40,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     }
     for (var at = t; at < p.planes; at += groups.x * WG) {
         let plane = group.y * p.planes + at;
-        for (var i = 0u; i < H * W; i++) {
-            source[i] = on_load(x[plane * H * W + i]);
+        for (var i = 0u; i < H * W; i += PER_WORD) {
+            let word = x[(plane * H * W + i) / PER_WORD];
+            for (var j = 0u; j < PER_WORD; j++) {
+                source[i + j] = on_load(element(word, j));
+            }
         }
         for (var i = 0u; i < HO; i++) {
             for (var j = 0u; j < WO; j++) {

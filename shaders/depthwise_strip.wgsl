@@ -11,6 +11,7 @@
 // A lane owns four columns of one plane and walks down its rows. The K rows of x under an output row stay in
 // registers, so each is loaded once. No barrier, no workgroup memory: the same kernel serves GPUs and CPU adapters.
 
+alias Elem = vec4<f32>;
 const K: u32 = 3u;
 const STRIDE: u32 = 1u;
 const PAD_X: u32 = 1u;
@@ -20,11 +21,14 @@ const WG: u32 = 64u;
 
 struct Params { planes: u32, h: u32, w: u32, ho: u32, wo: u32, pad_y: u32, x_channel: u32 }
 var<immediate> p: Params;
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> x4: array<vec4<f32>>;
+@group(0) @binding(0) var<storage, read> x: array<Word>;
+@group(0) @binding(1) var<storage, read> x4: array<Stored>;
 @group(0) @binding(2) var<storage, read> w: array<f32>;
 @group(0) @binding(3) var<storage, read> stats: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> y: array<Out>;
+//!use lib/stored.wgsl
+//!use lib/out.wgsl
+//!use lib/words.wgsl
 //!use lib/on_load.wgsl
 //!use lib/strip.wgsl
 
@@ -67,6 +71,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         for (var u = K - STRIDE; u < K; u++) {
             rows[u] = span(base, i * STRIDE + u - p.pad_y, strip);
         }
-        y[first_out + i * strips] = vec4<f32>(output(0u), output(1u), output(2u), output(3u));
+        y[first_out + i * strips] = out(vec4<f32>(output(0u), output(1u), output(2u), output(3u)));
     }
 }

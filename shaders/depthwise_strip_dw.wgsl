@@ -10,6 +10,7 @@
 // As in depthwise_strip.wgsl a lane walks down four columns of a plane, then goes on S strips further;
 // matmul/sum_parts.wgsl adds the parts, in order.
 
+alias Elem = vec4<f32>;
 const K: u32 = 3u;
 const STRIDE: u32 = 1u;
 const PAD_X: u32 = 1u;
@@ -18,11 +19,13 @@ const WG: u32 = 64u;
 
 struct Params { planes: u32, h: u32, w: u32, ho: u32, wo: u32, pad_y: u32, x_channel: u32, channels: u32 }
 var<immediate> p: Params;
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> x4: array<vec4<f32>>;
+@group(0) @binding(0) var<storage, read> x: array<Word>;
+@group(0) @binding(1) var<storage, read> x4: array<Stored>;
 @group(0) @binding(2) var<storage, read> dy: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> stats: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> part: array<f32>;
+//!use lib/stored.wgsl
+//!use lib/words.wgsl
 //!use lib/on_load.wgsl
 //!use lib/strip.wgsl
 

@@ -6,6 +6,7 @@
 // backward none
 // knobs    WG, EACH; PLANE, because a division by a constant is cheap
 //!use lib/activation.wgsl
+//!use lib/stored.wgsl
 
 alias Elem = vec4<f32>;
 const WG: u32 = 64u;
@@ -16,7 +17,7 @@ const PLANE: u32 = 384u;
 // inverse_plane: 1 / (H W)
 struct Params { row: u32, planes: u32, inverse_plane: f32 }
 var<immediate> p: Params;
-@group(0) @binding(0) var<storage, read> x: array<Elem>;
+@group(0) @binding(0) var<storage, read> x: array<Stored>;
 @group(0) @binding(1) var<storage, read> stats: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> means: array<vec2<f32>>;
 @group(0) @binding(3) var<storage, read> g: array<f32>;
@@ -31,7 +32,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let end = min((group.x + 1u) * WG * EACH, p.row);
     for (var i = group.x * WG * EACH + lane; i < end; i += WG) {
         let plane = group.y * p.planes + i / PLANE;
-        let v = x[base + i];
+        let v = widen(x[base + i]);
         let through_gate = d[base + i] * sigmoid(Elem(g[plane]));
         let dz = (through_gate + Elem(dq[plane] * p.inverse_plane)) * swish_slope(v * s.x + Elem(s.y));
         d[base + i] = s.x * (dz - Elem(m.x) - (v - Elem(s.z)) * (s.w * m.y));

@@ -8,6 +8,7 @@
 // knobs    WG
 //!use lib/activation.wgsl
 //!use lib/total.wgsl
+//!use lib/stored.wgsl
 
 alias Elem = vec4<f32>;
 const WIDTH: u32 = 4u;
@@ -16,7 +17,7 @@ const WG: u32 = 64u;
 // plane: in Elem
 struct Params { planes: u32, plane: u32 }
 var<immediate> p: Params;
-@group(0) @binding(0) var<storage, read> x: array<Elem>;
+@group(0) @binding(0) var<storage, read> x: array<Stored>;
 @group(0) @binding(1) var<storage, read> ds: array<Elem>;
 @group(0) @binding(2) var<storage, read> stats: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> g: array<f32>;
@@ -37,7 +38,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var slope = Elem();
     var slope_x = Elem();
     for (var i = at * p.plane; i < (at + 1u) * p.plane; i++) {
-        let v = x[i];
+        let v = widen(x[i]);
         let d = ds[i];
         let z = v * s.x + Elem(s.y);
         let sig = sigmoid(z);

@@ -6,6 +6,7 @@
 // backward se_dx_sums.wgsl, se_dx.wgsl
 // knobs    WG, EACH; PLANE, because a division by a constant is cheap
 //!use lib/activation.wgsl
+//!use lib/stored.wgsl
 
 alias Elem = vec4<f32>;
 const WG: u32 = 64u;
@@ -15,7 +16,7 @@ const PLANE: u32 = 384u;
 
 struct Params { row: u32, planes: u32 }
 var<immediate> p: Params;
-@group(0) @binding(0) var<storage, read> x: array<Elem>;
+@group(0) @binding(0) var<storage, read> x: array<Stored>;
 @group(0) @binding(1) var<storage, read> stats: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> g: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<Elem>;
@@ -27,6 +28,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let end = min((group.x + 1u) * WG * EACH, p.row);
     for (var i = group.x * WG * EACH + lane; i < end; i += WG) {
         let gate = sigmoid(Elem(g[group.y * p.planes + i / PLANE]));
-        y[base + i] = swish(x[base + i] * s.x + Elem(s.y)) * gate;
+        y[base + i] = swish(widen(x[base + i]) * s.x + Elem(s.y)) * gate;
     }
 }

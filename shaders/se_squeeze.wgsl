@@ -7,6 +7,7 @@
 // knobs    WG
 //!use lib/activation.wgsl
 //!use lib/total.wgsl
+//!use lib/stored.wgsl
 
 alias Elem = vec4<f32>;
 const WIDTH: u32 = 4u;
@@ -15,7 +16,7 @@ const WG: u32 = 64u;
 // plane: in Elem
 struct Params { planes: u32, plane: u32 }
 var<immediate> p: Params;
-@group(0) @binding(0) var<storage, read> x: array<Elem>;
+@group(0) @binding(0) var<storage, read> x: array<Stored>;
 @group(0) @binding(1) var<storage, read> stats: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> q: array<f32>;
 
@@ -29,7 +30,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let s = stats[group.y];
     var sum = Elem();
     for (var i = at * p.plane; i < (at + 1u) * p.plane; i++) {
-        sum += swish(x[i] * s.x + Elem(s.y));
+        sum += swish(widen(x[i]) * s.x + Elem(s.y));
     }
     q[at] = total(sum) / f32(p.plane * WIDTH);
 }

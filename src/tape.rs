@@ -10,7 +10,7 @@
 
 use crate::gpu::Gpu;
 use crate::ops;
-use crate::tensor::Tensor;
+use crate::tensor::{Storage, Tensor};
 use std::cell::RefCell;
 
 /// A trained tensor and its gradient, both slices of the slabs of a parameter store.
@@ -143,6 +143,8 @@ pub struct Ctx<'a> {
     pub tape: Option<&'a Tape>,
     /// Training mode: batch statistics, running statistics updated, stochastic depth on.
     pub training: bool,
+    /// How fused ops store the raw maps that they keep for the way back.
+    pub storage: Storage,
     /// Blocks run in fused ops, which keep raw convolution outputs only; `false` takes the plain ops one by one, which
     /// are the reference that the fused ones are tested against.
     pub fused: bool,
@@ -151,12 +153,12 @@ pub struct Ctx<'a> {
 impl<'a> Ctx<'a> {
     /// Training mode with a tape.
     pub fn training(gpu: &'a Gpu, tape: &'a Tape) -> Ctx<'a> {
-        Ctx { gpu, tape: Some(tape), training: true, fused: true }
+        Ctx { gpu, tape: Some(tape), training: true, fused: true, storage: Storage::F32 }
     }
 
     /// Evaluation mode without a tape.
     pub fn inference(gpu: &'a Gpu) -> Ctx<'a> {
-        Ctx { gpu, tape: None, training: false, fused: true }
+        Ctx { gpu, tape: None, training: false, fused: true, storage: Storage::F32 }
     }
 
     /// The result of an op. `saved` lists what the closure holds on to, for the memory report; without a tape the

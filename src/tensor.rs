@@ -7,8 +7,25 @@
 use crate::gpu::{Buffer, Gpu, Pending};
 use bytemuck::Pod;
 
-/// Elements are 4 bytes: `f32`, or `u32` where an op says so.
-const ELEMENT_BYTES: u64 = 4;
+/// How elements lie in memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Storage {
+    /// 4 bytes: `f32`, or `u32` where an op says so.
+    #[default]
+    F32,
+    /// Half precision: raw maps of a step in mixed precision. What passes 65,504 becomes infinite.
+    F16,
+}
+
+impl Storage {
+    /// Bytes of an element.
+    pub fn bytes(self) -> u64 {
+        match self {
+            Storage::F32 => 4,
+            Storage::F16 => 2,
+        }
+    }
+}
 
 /// A contiguous tensor; clones share the memory.
 #[derive(Clone)]
@@ -17,14 +34,20 @@ pub struct Tensor {
     /// First element, in elements from the start of the buffer.
     offset: usize,
     shape: Vec<usize>,
+    storage: Storage,
 }
 
 impl Tensor {
-    /// Uninitialised memory. `label` names it in out-of-memory errors.
+    /// Uninitialised memory for `f32`. `label` names it in out-of-memory errors.
     pub fn empty(gpu: &Gpu, label: &str, shape: &[usize]) -> Tensor {
+        Self::empty_in(gpu, label, shape, Storage::F32)
+    }
+
+    /// Uninitialised memory for elements of that kind.
+    pub fn empty_in(gpu: &Gpu, label: &str, shape: &[usize], storage: Storage) -> Tensor {
         let len: usize = shape.iter().product();
-        let buffer = gpu.alloc(label, len.max(1) as u64 * ELEMENT_BYTES);
-        Tensor { buffer, offset: 0, shape: shape.to_vec() }
+        let buffer = gpu.alloc(label, (len.max(1) as u64 * storage.bytes()).next_multiple_of(4));
+        Tensor { buffer, offset: 0, shape: shape.to_vec(), storage }
     }
 
     /// Zeros.
@@ -51,9 +74,9 @@ impl Tensor {
     /// When the number of elements differs.
     #[track_caller]
     pub fn write<T: Pod>(&self, data: &[T]) {
-        assert_eq!(size_of::<T>() as u64, ELEMENT_BYTES, "4-byte elements");
+        assert_eq!(size_of::<T>() as u64, self.storage.bytes(), "bytes of an element");
         assert_eq!(data.len(), self.len(), "{} elements for shape {:?}", data.len(), self.shape);
-        self.gpu().write(&self.buffer, self.offset as u64 * ELEMENT_BYTES, bytemuck::cast_slice(data));
+        self.gpu().write(&self.buffer, self.range().1, bytemuck::cast_slice(data));
     }
 
     /// Fills with zeros.
@@ -64,7 +87,7 @@ impl Tensor {
 
     /// A copy of its own memory.
     pub fn duplicate(&self) -> Tensor {
-        let copy = Self::empty(self.gpu(), "copy", &self.shape);
+        let copy = Self::empty_in(self.gpu(), "copy", &self.shape, self.storage);
         copy.copy_from(self);
         copy
     }
@@ -82,7 +105,7 @@ impl Tensor {
     pub fn reshape(&self, shape: &[usize]) -> Tensor {
         let len: usize = shape.iter().product();
         assert_eq!(len, self.len(), "reshape {:?} to {shape:?}", self.shape);
-        Tensor { buffer: self.buffer.clone(), offset: self.offset, shape: shape.to_vec() }
+        Tensor { shape: shape.to_vec(), ..self.clone() }
     }
 
     /// `count` rows of the first axis from `start`; the memory is shared.
@@ -94,7 +117,7 @@ impl Tensor {
         let row: usize = self.shape[1..].iter().product();
         let mut shape = self.shape.clone();
         shape[0] = count;
-        Tensor { buffer: self.buffer.clone(), offset: self.offset + start * row, shape }
+        Tensor { offset: self.offset + start * row, shape, ..self.clone() }
     }
 
     /// A range of the elements as a tensor of its own shape; the memory is shared.
@@ -102,7 +125,7 @@ impl Tensor {
     pub fn slice(&self, start: usize, shape: &[usize]) -> Tensor {
         let len: usize = shape.iter().product();
         assert!(start + len <= self.len(), "slice {start}+{shape:?} of {:?}", self.shape);
-        Tensor { buffer: self.buffer.clone(), offset: self.offset + start, shape: shape.to_vec() }
+        Tensor { offset: self.offset + start, shape: shape.to_vec(), ..self.clone() }
     }
 
     /// Waits for the device and returns the contents.
@@ -126,6 +149,11 @@ impl Tensor {
         self.buffer.gpu()
     }
 
+    /// How the elements lie in memory.
+    pub fn storage(&self) -> Storage {
+        self.storage
+    }
+
     /// Sizes of the axes.
     pub fn shape(&self) -> &[usize] {
         &self.shape
@@ -143,12 +171,12 @@ impl Tensor {
 
     /// Bytes of the elements.
     pub fn size_bytes(&self) -> u64 {
-        self.len() as u64 * ELEMENT_BYTES
+        self.len() as u64 * self.storage.bytes()
     }
 
     /// Buffer, offset and size in bytes of the elements.
     pub(crate) fn range(&self) -> (&Buffer, u64, u64) {
-        (&self.buffer, self.offset as u64 * ELEMENT_BYTES, self.size_bytes())
+        (&self.buffer, self.offset as u64 * self.storage.bytes(), self.size_bytes())
     }
 
     /// What a kernel binds: the elements, and behind them the guard words where there are any.

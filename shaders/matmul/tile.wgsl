@@ -21,7 +21,8 @@ struct Params { m: u32, k: u32, n: u32, lda: u32, a0: u32, ldx: u32, chunk: u32,
 var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<Word>;
+//!use lib/words.wgsl
 
 var<workgroup> tile_a: array<f32, STEP * PITCH>;
 var<workgroup> tile_x: array<f32, STEP * PITCH>;
@@ -48,14 +49,16 @@ fn store(m: u32, n: u32, z: u32, sums: vec4<f32>) {
     if m >= p.m {
         return;
     }
-    for (var i = 0u; i < 4u; i++) {
+    for (var i = 0u; i < 4u; i += PER_WORD) {
         if n + i < p.n {
             let at = (z * p.m + m) * p.n + n + i;
+            var first = sums[i];
+            var second = sums[i + PER_WORD - 1u];
             if p.accumulate == 1u {
-                y[at] += sums[i];
-            } else {
-                y[at] = sums[i];
+                first += element(y[at / PER_WORD], at);
+                second += element(y[at / PER_WORD], at + PER_WORD - 1u);
             }
+            y[at / PER_WORD] = word_of(first, second);
         }
     }
 }

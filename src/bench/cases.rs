@@ -25,7 +25,7 @@ use crate::ops::softmax_xent::{Samples, softmax_xent};
 use crate::ops::standardise::{Moments, standardise};
 use crate::optim::{Adam, AdamConfig};
 use crate::tape::{Ctx, Param, Tape, Var};
-use crate::tensor::Tensor;
+use crate::tensor::{Storage, Tensor};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::rc::Rc;
@@ -120,7 +120,7 @@ impl Prepared {
 pub fn all(segments: usize) -> Vec<Case> {
     let n = segments;
     let mut cases = vec![Case::new("conv_stem 96x64, 32 filters".into(), &[], &[&[32, 1, 3, 3]], {
-        move |cx, _, w| conv_stem(cx, &Var::constant(random(cx.gpu, 5, &[1, n, 96, 64])), &w[0])
+        move |cx, _, w| conv_stem(cx, &Var::constant(random(cx.gpu, 5, &[1, n, 96, 64])), &w[0], Storage::F32)
     })];
     for (place, out, inputs, pixels) in [
         ("b1.expand", 96, 16, 1536),

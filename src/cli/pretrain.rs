@@ -136,6 +136,10 @@ struct Overrides {
     #[arg(long, value_name = "true|false")]
     zero_init_residual: Option<bool>,
 
+    /// How maps are kept for the way back: f32, or f16 under f32 arithmetic, in half the memory [default: f32]
+    #[arg(long, value_parser = ["f32", "mixed"])]
+    precision: Option<String>,
+
     /// Decides initial weights, order of the data, crops and noise [default: 0]
     #[arg(long)]
     seed: Option<u64>,

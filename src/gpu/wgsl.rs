@@ -2,7 +2,8 @@
 //!
 //! * `//!use lib/reduce.wgsl` pastes that file once, at that place;
 //! * a [`Spec`](super::Spec) replaces the right-hand side of an existing `const NAME: u32 = 16u;` or `alias NAME = f32;`
-//!   (anything else is an error), so a kernel is specialised without a template engine;
+//!   (anything else is an error), or pastes another snippet with the same interface where it names one, so a kernel is
+//!   specialised without a template engine;
 //! * the binding lines are scanned, so that the host never states a layout twice.
 //!
 //! A line map turns the compiler's line numbers back into `file:line`.
@@ -23,10 +24,18 @@ const LIBRARY: &[(&str, &str)] = library! {
     "lib/finite.wgsl",
     "lib/index.wgsl",
     "lib/on_load.wgsl",
+    "lib/out.wgsl",
+    "lib/out_f16x4.wgsl",
     "lib/reduce.wgsl",
     "lib/reduce_columns.wgsl",
+    "lib/stored.wgsl",
+    "lib/stored_f16x2.wgsl",
+    "lib/stored_f16x4.wgsl",
     "lib/strip.wgsl",
     "lib/total.wgsl",
+    "lib/total_of_vector.wgsl",
+    "lib/words.wgsl",
+    "lib/words_f16.wgsl",
 };
 
 /// How a binding may be used, as the shader declares it.
@@ -104,7 +113,9 @@ pub fn compose(path: &str, text: &str, spec: &[(&str, Value)]) -> Result<Compose
     let mut replaced = HashSet::new();
     paste(path, text, spec, &mut out, &mut used, &mut replaced)?;
     if let Some((name, _)) = spec.iter().find(|(name, _)| !replaced.contains(*name)) {
-        return Err(format!("{path} declares no module-level `const {name}` or `alias {name}`"));
+        return Err(format!(
+            "{path} declares no module-level `const {name}` or `alias {name}`, and uses no such snippet"
+        ));
     }
     out.bindings.sort_by_key(|b| b.index);
     Ok(out)
@@ -121,7 +132,11 @@ fn paste(
     for (number, line) in text.lines().enumerate() {
         let here = || format!("{path}:{}", number + 1);
         if let Some(snippet) = line.strip_prefix("//!use ") {
-            let snippet = snippet.trim();
+            let mut snippet = snippet.trim();
+            if let Some((name, Value::Name(other))) = spec.iter().find(|(name, _)| *name == snippet) {
+                replaced.insert((*name).to_string());
+                snippet = other;
+            }
             if used.insert(snippet.to_string()) {
                 let embedded = LIBRARY
                     .iter()

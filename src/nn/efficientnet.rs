@@ -167,8 +167,10 @@ impl EfficientNet {
     #[track_caller]
     pub fn stages(&self, cx: &Ctx, x: &Var, drop: Option<&DropMasks>, mut see: impl FnMut(&Var)) -> Var {
         let (weight, bn) = &self.stem;
-        let raw = conv_stem(cx, x, weight);
         let (first, rest) = self.blocks.split_first().expect("sixteen blocks");
+        let [_, n, h, w] = x.value.dims4();
+        let storage = first.raw_storage(cx, [STEM_CHANNELS, n, h.div_ceil(2), w.div_ceil(2)]);
+        let raw = conv_stem(cx, x, weight, storage);
         let mut y = first.forward_raw(cx, &raw, bn);
         see(&y);
         for (b, block) in rest.iter().enumerate() {

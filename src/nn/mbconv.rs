@@ -15,12 +15,12 @@
 use super::Init;
 use super::layers::{Initial, SqueezeExcite, Stores};
 use crate::ops::batch_norm::{BatchNorm, batch_norm};
-use crate::ops::depthwise::{depthwise, norm_depthwise};
-use crate::ops::matmul::linear;
+use crate::ops::depthwise::{depthwise, norm_depthwise, packs};
+use crate::ops::matmul::{linear, linear_in};
 use crate::ops::residual::residual;
 use crate::ops::se_project::squeeze_excite_project;
 use crate::tape::{Ctx, Param, Var};
-use crate::tensor::Tensor;
+use crate::tensor::{Storage, Tensor};
 
 /// The numbers of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,8 +103,16 @@ impl MbConv {
     #[track_caller]
     pub fn forward(&self, cx: &Ctx, x: &Var, drop: Option<&Tensor>) -> Var {
         let (weight, bn) = self.expand.as_ref().expect("a block without expand stage takes a raw map: forward_raw");
-        let y = self.forward_raw(cx, &linear(cx, weight, x), bn);
+        let y = self.forward_raw(cx, &linear_in(cx, weight, x, self.raw_storage(cx, x.value.dims4())), bn);
         if self.shape.has_shortcut() { residual(cx, &y, x, drop) } else { y }
+    }
+
+    /// How the raw maps inside the block are stored, for x `[in, N, H, W]`: as the context has it, where the depthwise
+    /// kernels can.
+    pub fn raw_storage(&self, cx: &Ctx, [_, n, h, w]: [usize; 4]) -> Storage {
+        let wide = self.shape.inputs * self.shape.expansion;
+        let packs = cx.fused && packs([wide, n, h, w], self.shape.kernel, self.shape.stride);
+        if packs { cx.storage } else { Storage::F32 }
     }
 
     /// What follows the expand stage, of the raw output x `[wide, N, H, W]` of a convolution whose batch norm and swish

@@ -5,7 +5,7 @@
 //! dx = γ / std (dz - mean(dz) - x̂ mean(dz x̂)). Only x is kept: z and swish'(z) are computed again on the way back.
 //! (Ioffe and Szegedy 2015; momentum and epsilon of Keras' EfficientNet: 0.99 there is 0.01 here, eps 1e-3.)
 
-use super::{elem, split_rows, streaming, u};
+use super::{elem, split_rows, stored, streaming, u, words};
 use crate::gpu::{Gpu, Kernel, Tier, groups};
 use crate::kernel;
 use crate::tape::{Ctx, Param, Var};
@@ -116,11 +116,12 @@ pub(super) fn input_gradient(x: &Tensor, dy: Tensor, stats: &Tensor, means: &Ten
     let (gpu, channels) = (x.gpu(), x.shape()[0]);
     let d = if dy.is_unique() { dy } else { dy.duplicate() };
     let row = x.len() / channels;
-    let (width, elem) = elem(row);
+    let width = elem(row).0;
     let (wg, each) = streaming(gpu);
     for (c, n) in split_rows(gpu, channels, row) {
         let tensors = [&x.rows(c, n), &stats.slice(c * 4, &[n, 4]), &means.slice(c * 2, &[n, 2]), &d.rows(c, n)];
-        let spec = [elem, ("SWISH", swish.into()), ("WG", u(wg).into()), ("EACH", u(each).into())];
+        let mut spec = stored(x, width);
+        spec.extend([("SWISH", swish.into()), ("WG", u(wg).into()), ("EACH", u(each).into())]);
         let grid = [groups(row / width, wg * each), u(n), 1];
         gpu.run(&DX, &spec, &u(row / width), &tensors, grid, 15 * (n * row) as u64);
     }
@@ -131,15 +132,15 @@ pub(super) fn input_gradient(x: &Tensor, dy: Tensor, stats: &Tensor, means: &Ten
 pub(super) fn statistics(cx: &Ctx, x: &Tensor, bn: &BatchNorm) -> Tensor {
     let (gpu, channels) = (cx.gpu, x.shape()[0]);
     let row = x.len() / channels;
-    let (width, elem) = elem(row);
+    let width = elem(row).0;
     let cut = Cut::of(gpu, row / width);
     let stats = Tensor::empty(gpu, "batch_norm statistics", &[channels, 4]);
     let part = Tensor::empty(gpu, "batch_norm parts", &[channels, cut.parts, 2]);
     for (c, n) in split_rows(gpu, channels, row) {
         let (x, part) = (x.rows(c, n), part.rows(c, n));
         if cx.training {
-            let spec =
-                [elem, ("WIDTH", u(width).into()), ("WG", u(cut.workgroup).into()), ("REDUCE", cut.reduce.into())];
+            let mut spec = stored(&x, width);
+            spec.extend([("WIDTH", u(width).into()), ("WG", u(cut.workgroup).into()), ("REDUCE", cut.reduce.into())]);
             let grid = [u(cut.chunks), u(n), 1];
             gpu.run(&SUMS, &spec, &cut.params(row / width), &[&x, &part], grid, 3 * (n * row) as u64);
         }
@@ -162,7 +163,8 @@ pub(super) fn statistics(cx: &Ctx, x: &Tensor, bn: &BatchNorm) -> Tensor {
             &stats.rows(c, n),
         ];
         let grid = [groups(n, WG), 1, 1];
-        gpu.run(&STATS, &[("TRAINING", cx.training.into())], &params, &tensors, grid, (n * cut.parts) as u64);
+        let spec: Vec<_> = words(&x).into_iter().chain([("TRAINING", cx.training.into())]).collect();
+        gpu.run(&STATS, &spec, &params, &tensors, grid, (n * cut.parts) as u64);
     }
     stats
 }
@@ -191,19 +193,19 @@ pub(super) fn gradient_means(
 ) -> Tensor {
     let (gpu, channels) = (x.gpu(), x.shape()[0]);
     let row = x.len() / channels;
-    let (width, elem) = elem(row);
+    let width = elem(row).0;
     let cut = Cut::of(gpu, row / width);
     let means = Tensor::empty(gpu, "batch_norm gradient means", &[channels, 2]);
     let part = Tensor::empty(gpu, "batch_norm gradient parts", &[channels, cut.parts, 2]);
     for (c, n) in split_rows(gpu, channels, row) {
         let part = part.rows(c, n);
-        let spec = [
-            elem,
+        let mut spec = stored(x, width);
+        spec.extend([
             ("WIDTH", u(width).into()),
             ("WG", u(cut.workgroup).into()),
             ("REDUCE", cut.reduce.into()),
             ("SWISH", swish.into()),
-        ];
+        ]);
         let tensors = [&x.rows(c, n), &dy.rows(c, n), &stats.slice(c * 4, &[n, 4]), &part];
         let grid = [u(cut.chunks), u(n), 1];
         gpu.run(&DX_SUMS, &spec, &cut.params(row / width), &tensors, grid, 13 * (n * row) as u64);

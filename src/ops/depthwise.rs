@@ -7,11 +7,11 @@
 
 use super::batch_norm::{BatchNorm, gradient_means, input_gradient, statistics};
 use super::matmul::sum_parts;
-use super::{split_rows, u};
+use super::{split_rows, stored, u, words};
 use crate::gpu::{Gpu, Kernel, Tier, Value, groups};
 use crate::kernel;
 use crate::tape::{Ctx, Param, Var};
-use crate::tensor::Tensor;
+use crate::tensor::{Storage, Tensor};
 use bytemuck::{Pod, Zeroable};
 
 static PLAIN: Kernel = kernel!("depthwise.wgsl");
@@ -36,19 +36,22 @@ pub fn same_padding(n: usize, k: usize, stride: usize) -> (usize, usize) {
 pub fn depthwise(cx: &Ctx, x: &Var, w: &Param, stride: usize) -> Var {
     let channels = x.value.dims4()[0];
     assert_eq!(w.value.shape()[0], channels, "{}: filters {:?}, input {:?}", w.name, w.value.shape(), x.value.shape());
-    convolve(cx, "depthwise", x, w, stride)
+    convolve(cx, "depthwise", x, w, stride, Storage::F32)
 }
 
 /// y = depthwise(swish(batch_norm(x))), whose activation is never stored: each kernel applies it to the raw x on load.
 ///
 /// x `[C, N, H, W]`, w `[C, 1, K, K]` → `[C, N, ceil(H / stride), ceil(W / stride)]`. Backward keeps x and 16 bytes a
-/// channel; the gradient with respect to the activation turns into dx in place.
+/// channel; the gradient with respect to the activation turns into dx in place. y is stored as x is; see [`packs`] for
+/// what can be in 16 bits.
 #[track_caller]
 pub fn norm_depthwise(cx: &Ctx, x: &Var, bn: &BatchNorm, w: &Param, stride: usize) -> Var {
     let g = Geometry::of(x.value.dims4(), w.value.shape(), stride);
     assert_eq!(g.x_channel, 1, "{}: filters {:?}, input {:?}", w.name, w.value.shape(), x.value.shape());
+    let fits = x.value.storage() == Storage::F32 || packs(x.value.dims4(), g.k, stride);
+    assert!(fits, "{}: x of {:?} cannot be taken in 16 bits", w.name, x.value.shape());
     let stats = statistics(cx, &x.value, bn);
-    let y = Tensor::empty(cx.gpu, "norm_depthwise", &[g.channels, g.planes, g.ho, g.wo]);
+    let y = Tensor::empty_in(cx.gpu, "norm_depthwise", &[g.channels, g.planes, g.ho, g.wo], x.value.storage());
     g.forward(&x.value, Some(&stats), &w.value, &y);
     let (x, bn, w, training) = (x.clone(), bn.clone(), w.clone(), cx.training);
     let saved = [x.value.clone(), stats.clone()];
@@ -64,21 +67,35 @@ pub fn norm_depthwise(cx: &Ctx, x: &Var, bn: &BatchNorm, w: &Param, stride: usiz
     })
 }
 
+/// Whether [`norm_depthwise`] of x `[C, N, H, W]` takes and gives its maps in 16 bits: the fast kernels do, where rows
+/// are a multiple of four elements and planes of two.
+pub fn packs([c, n, h, w]: [usize; 4], k: usize, stride: usize) -> bool {
+    let g = Geometry::of([c, n, h, w], &[c, 1, k, k], stride);
+    let whole = |h: usize, w: usize| (n * h * w).is_multiple_of(4) && (h * w).is_multiple_of(2);
+    (g.strips() || g.small()) && whole(h, w) && whole(g.ho, g.wo)
+}
+
 /// The network's first layer: x `[1, N, H, W]`, w `[C, 1, K, K]`, stride 2 → `[C, N, ceil(H / 2), ceil(W / 2)]`.
 ///
 /// With one input channel it is a depthwise convolution whose channels all read the same plane. No gradient goes to x,
-/// which is data. Backward keeps x.
+/// which is data. y can be stored in 16 bits where Wo is a multiple of 4. Backward keeps x.
 #[track_caller]
-pub fn conv_stem(cx: &Ctx, x: &Var, w: &Param) -> Var {
+pub fn conv_stem(cx: &Ctx, x: &Var, w: &Param, storage: Storage) -> Var {
     assert_eq!(x.value.dims4()[0], 1, "{}: the stem takes one input channel, not {:?}", w.name, x.value.shape());
     assert!(!x.needs_grad(), "{}: the stem gives no gradient to its input", w.name);
-    convolve(cx, "conv_stem", x, w, 2)
+    convolve(cx, "conv_stem", x, w, 2, storage)
 }
 
 #[track_caller]
-fn convolve(cx: &Ctx, name: &'static str, x: &Var, w: &Param, stride: usize) -> Var {
+fn convolve(cx: &Ctx, name: &'static str, x: &Var, w: &Param, stride: usize, storage: Storage) -> Var {
     let g = Geometry::of(x.value.dims4(), w.value.shape(), stride);
-    let y = Tensor::empty(cx.gpu, name, &[g.channels, g.planes, g.ho, g.wo]);
+    assert!(
+        storage == Storage::F32 || g.strips(),
+        "{}: y of {:?} cannot be stored in 16 bits",
+        w.name,
+        x.value.shape()
+    );
+    let y = Tensor::empty_in(cx.gpu, name, &[g.channels, g.planes, g.ho, g.wo], storage);
     g.forward(&x.value, None, &w.value, &y);
     let (x, w, saved) = (x.clone(), w.clone(), x.value.clone());
     cx.record(name, y, &[&saved], move |dy, grads| {
@@ -231,12 +248,17 @@ impl Geometry {
             if self.strips() {
                 let mut spec = self.spec(gpu).to_vec();
                 spec.extend([("PAD_X", u(self.pad_x).into()), activate]);
+                spec.extend(stored(&x, 4).into_iter().chain(words(&x)));
+                if y.storage() == Storage::F16 {
+                    spec.push(("lib/out.wgsl", Value::Name("lib/out_f16x4.wgsl")));
+                }
                 let grid = [groups(self.planes * self.wo / 4, workgroup(gpu)), u(n), 1];
                 gpu.run(&STRIP, &spec, &self.strip(self.pad_y), &[&x, &x, &w, &stats, &y], grid, self.flops(n));
             } else if self.small() {
                 let grid = [groups(self.planes, workgroup(gpu)), u(n), 1];
                 let mut spec = self.plane_spec(gpu);
                 spec.push(activate);
+                spec.extend(words(&y));
                 gpu.run(&PLANE, &spec, &u(self.planes), &[&x, &w, &stats, &y], grid, self.flops(n));
             } else {
                 let mut spec = self.spec(gpu).to_vec();
@@ -303,6 +325,7 @@ impl Geometry {
             if self.strips() {
                 let mut spec = self.spec(gpu).to_vec();
                 spec.extend([("PAD_X", u(self.pad_x).into()), activate]);
+                spec.extend(stored(&x, 4).into_iter().chain(words(&x)));
                 let s = self.strip(self.pad_y);
                 let params = [s.planes, s.h, s.w, s.ho, s.wo, s.pad_y, s.x_channel, u(n)];
                 gpu.run(&STRIP_DW, &spec, &params, &[&x, &x, &dy, &stats, &part], grid, self.flops(n));
@@ -310,6 +333,7 @@ impl Geometry {
                 let params = [u(self.planes), u(n)];
                 let mut spec = self.plane_spec(gpu);
                 spec.push(activate);
+                spec.extend(words(&x));
                 gpu.run(&PLANE_DW, &spec, &params, &[&x, &dy, &stats, &part], grid, self.flops(n));
             } else {
                 let s = self.plain();

@@ -7,11 +7,11 @@
 //! Two kernels serve each: `matmul/tile.wgsl` on GPUs and for shapes that are not multiples of 4, `matmul/lanes*.wgsl`
 //! on CPU adapters. Operands past the binding limit are cut into ranges of rows.
 
-use super::{elem, split_rows, u};
+use super::{elem, split_rows, stored, u, words};
 use crate::gpu::{Gpu, Kernel, Tier, groups};
 use crate::kernel;
 use crate::tape::{Ctx, Param, Var};
-use crate::tensor::Tensor;
+use crate::tensor::{Storage, Tensor};
 use bytemuck::{Pod, Zeroable};
 
 static LANES: Kernel = kernel!("matmul/lanes.wgsl");
@@ -27,11 +27,17 @@ const TILE_SIDE: usize = 64;
 /// Backward keeps x.
 #[track_caller]
 pub fn linear(cx: &Ctx, w: &Param, x: &Var) -> Var {
+    linear_in(cx, w, x, Storage::F32)
+}
+
+/// [`linear`] whose y is stored in that way; in 16 bits, y has a multiple of four columns.
+#[track_caller]
+pub fn linear_in(cx: &Ctx, w: &Param, x: &Var, storage: Storage) -> Var {
     let (out, inputs) = (w.value.shape()[0], w.value.shape()[1]);
     assert_eq!(x.value.shape()[0], inputs, "{}: weight {:?}, input {:?}", w.name, w.value.shape(), x.value.shape());
     let mut shape = x.value.shape().to_vec();
     shape[0] = out;
-    let y = Tensor::empty(cx.gpu, "linear", &shape);
+    let y = Tensor::empty_in(cx.gpu, "linear", &shape, storage);
     product(Left::Plain, &w.value, &x.value, &y, false);
     let (w, x) = (w.clone(), x.clone());
     let saved = x.value.clone();
@@ -152,7 +158,8 @@ impl Block {
         let transpose = ("TRANSPOSE_A", (self.left == Left::Transposed).into());
         if gpu.caps().tier == Tier::Cpu && self.fits_lanes(m, k, n) {
             let rows = lane_block(m);
-            let spec = [transpose, ("ROWS", u(rows).into()), ("ACCUMULATE", self.accumulate.into())];
+            let mut spec = stored(y, 4);
+            spec.extend([transpose, ("ROWS", u(rows).into()), ("ACCUMULATE", self.accumulate.into())]);
             let params = LanesParams { m: u(m), k: u(k), n4: u(n / 4), lda4: u(self.lda / 4), a04: u(self.a0 / 4) };
             let grid = [groups(n, LANE_COLUMNS), groups(m, rows), 1];
             gpu.run(&LANES, &spec, &params, &[a, x, y], grid, flops);
@@ -168,7 +175,8 @@ impl Block {
                 accumulate: self.accumulate.into(),
             };
             let grid = [groups(n, TILE_SIDE), groups(m, TILE_SIDE), 1];
-            gpu.run(&TILE, &[transpose], &params, &[a, x, y], grid, flops);
+            let spec: Vec<_> = [transpose].into_iter().chain(words(y)).collect();
+            gpu.run(&TILE, &spec, &params, &[a, x, y], grid, flops);
         }
     }
 }

@@ -24,10 +24,27 @@ pub mod softmax_xent;
 pub mod standardise;
 
 use crate::gpu::{Gpu, GpuError, Tier, Value};
+use crate::tensor::{Storage, Tensor};
 
 /// Elements per invocation: four side by side where every row allows it, else one.
 pub(crate) fn elem(row_len: usize) -> (usize, (&'static str, Value)) {
     if row_len.is_multiple_of(4) { (4, ("Elem", Value::Name("vec4<f32>"))) } else { (1, ("Elem", Value::Name("f32"))) }
+}
+
+/// The specialisation of a kernel that takes a raw map by `width` elements (1, 2 or 4): `Elem`, and the snippet for how
+/// the map is stored. Maps in 16 bits are taken by 2 or 4.
+pub(crate) fn stored(map: &Tensor, width: usize) -> Vec<(&'static str, Value)> {
+    let mut spec = vec![("Elem", Value::Name(["f32", "vec2<f32>", "", "vec4<f32>"][width - 1]))];
+    if map.storage() == Storage::F16 {
+        let snippet = ["", "lib/stored_f16x2.wgsl", "", "lib/stored_f16x4.wgsl"][width - 1];
+        spec.push(("lib/stored.wgsl", Value::Name(snippet)));
+    }
+    spec
+}
+
+/// The specialisation of a kernel that also takes single elements of a raw map.
+pub(crate) fn words(map: &Tensor) -> Option<(&'static str, Value)> {
+    (map.storage() == Storage::F16).then_some(("lib/words.wgsl", Value::Name("lib/words_f16.wgsl")))
 }
 
 /// Workgroup and elements an invocation of the kernels that stream through rows. On CPU adapters a workgroup is one

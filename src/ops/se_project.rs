@@ -13,7 +13,7 @@
 
 use super::batch_norm::{BatchNorm, statistics};
 use super::matmul::{Left, outer_product, product};
-use super::{elem, split_rows, streaming, u};
+use super::{split_rows, stored, streaming, u};
 use crate::gpu::{Gpu, Kernel, Tier, Value, groups};
 use crate::kernel;
 use crate::tape::{Ctx, Param, Tape, Var};
@@ -106,13 +106,28 @@ impl Map {
         split_rows(gpu, self.channels, self.planes * self.plane)
     }
 
-    /// Elements side by side in the streaming kernels: a plane is a whole number of them.
-    fn wide(&self) -> (usize, (&'static str, Value)) {
-        match self.plane {
-            plane if plane.is_multiple_of(4) => (4, ("Elem", Value::Name("vec4<f32>"))),
-            plane if plane.is_multiple_of(2) => (2, ("Elem", Value::Name("vec2<f32>"))),
-            _ => (1, ("Elem", Value::Name("f32"))),
+    /// How many elements of a plane the kernels take at a time, and what else specialises all of them.
+    fn spec(&self, x: &Tensor) -> (usize, Vec<(&'static str, Value)>) {
+        let width = [4, 2, 1].into_iter().find(|&width| self.plane.is_multiple_of(width)).unwrap_or(1);
+        (width, stored(x, width))
+    }
+
+    /// The same for kernels that sum over a plane.
+    fn sums_spec(&self, x: &Tensor) -> (usize, Vec<(&'static str, Value)>) {
+        let (width, mut spec) = self.spec(x);
+        spec.push(("WG", u(plane_lanes(x.gpu())).into()));
+        spec.push(("WIDTH", u(width).into()));
+        if width > 1 {
+            spec.push(("lib/total.wgsl", Value::Name("lib/total_of_vector.wgsl")));
         }
+        (width, spec)
+    }
+
+    /// The same for kernels that stream along a channel.
+    fn streaming_spec(&self, x: &Tensor) -> (usize, Vec<(&'static str, Value)>) {
+        let ((width, mut spec), (wg, each)) = (self.spec(x), streaming(x.gpu()));
+        spec.extend([("WG", u(wg).into()), ("EACH", u(each).into()), ("PLANE", u(self.plane / width).into())]);
+        (width, spec)
     }
 
     /// `[C, 4]` of a range of channels.
@@ -122,13 +137,11 @@ impl Map {
 
     fn squeeze(&self, x: &Tensor, stats: &Tensor, q: &Tensor) {
         let gpu = x.gpu();
-        let (width, elem) = elem(self.plane);
-        let wg = plane_lanes(gpu);
+        let (width, spec) = self.sums_spec(x);
         for (c, n) in self.ranges(gpu) {
             let tensors = [&x.rows(c, n), &Map::stats(stats, c, n), &q.rows(c, n)];
-            let spec = [elem, ("WIDTH", u(width).into()), ("WG", u(wg).into())];
             let params = [u(self.planes), u(self.plane / width)];
-            let grid = [groups(self.planes, wg), u(n), 1];
+            let grid = [groups(self.planes, plane_lanes(gpu)), u(n), 1];
             gpu.run(&SQUEEZE, &spec, &params, &tensors, grid, 7 * (n * self.planes * self.plane) as u64);
         }
     }
@@ -137,11 +150,10 @@ impl Map {
     fn gated(&self, x: &Tensor, stats: &Tensor, g: &Tensor) -> Tensor {
         let gpu = x.gpu();
         let s = Tensor::empty(gpu, "gated activation", x.shape());
-        let ((width, elem), (wg, each)) = (self.wide(), streaming(gpu));
+        let ((width, spec), (wg, each)) = (self.streaming_spec(x), streaming(gpu));
         let row = self.planes * self.plane / width;
         for (c, n) in self.ranges(gpu) {
             let tensors = [&x.rows(c, n), &Map::stats(stats, c, n), &g.rows(c, n), &s.rows(c, n)];
-            let spec = [elem, ("WG", u(wg).into()), ("EACH", u(each).into()), ("PLANE", u(self.plane / width).into())];
             let grid = [groups(row, wg * each), u(n), 1];
             gpu.run(&GATE, &spec, &[u(row), u(self.planes)], &tensors, grid, 10 * (n * row * width) as u64);
         }
@@ -153,14 +165,12 @@ impl Map {
         let gpu = x.gpu();
         let dg = Tensor::empty(gpu, "gate dg", g.shape());
         let sums = Tensor::empty(gpu, "gate sums", &[self.channels, self.planes, 4]);
-        let (width, elem) = elem(self.plane);
-        let wg = plane_lanes(gpu);
+        let (width, spec) = self.sums_spec(x);
         for (c, n) in self.ranges(gpu) {
             let (x, ds, stats, g) = (x.rows(c, n), ds.rows(c, n), Map::stats(stats, c, n), g.rows(c, n));
             let tensors = [&x, &ds, &stats, &g, &dg.rows(c, n), &sums.rows(c, n)];
-            let spec = [elem, ("WIDTH", u(width).into()), ("WG", u(wg).into())];
             let params = [u(self.planes), u(self.plane / width)];
-            let grid = [groups(self.planes, wg), u(n), 1];
+            let grid = [groups(self.planes, plane_lanes(gpu)), u(n), 1];
             gpu.run(&DX_SUMS, &spec, &params, &tensors, grid, 20 * (n * self.planes * self.plane) as u64);
         }
         (dg, sums)
@@ -182,13 +192,12 @@ impl Map {
     /// Turns ds, in `d`, into dx.
     fn input_gradient(&self, x: &Tensor, d: &Tensor, stats: &Tensor, means: &Tensor, g: &Tensor, dq: &Tensor) {
         let gpu = x.gpu();
-        let ((width, elem), (wg, each)) = (self.wide(), streaming(gpu));
+        let ((width, spec), (wg, each)) = (self.streaming_spec(x), streaming(gpu));
         let row = self.planes * self.plane / width;
         let params = DxParams { row: u(row), planes: u(self.planes), inverse_plane: 1.0 / self.plane as f32 };
         for (c, n) in self.ranges(gpu) {
             let (x, stats, means) = (x.rows(c, n), Map::stats(stats, c, n), means.slice(c * 2, &[n, 2]));
             let tensors = [&x, &stats, &means, &g.rows(c, n), &dq.rows(c, n), &d.rows(c, n)];
-            let spec = [elem, ("WG", u(wg).into()), ("EACH", u(each).into()), ("PLANE", u(self.plane / width).into())];
             let grid = [groups(row, wg * each), u(n), 1];
             gpu.run(&DX, &spec, &params, &tensors, grid, 22 * (n * row * width) as u64);
         }

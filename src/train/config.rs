@@ -3,7 +3,7 @@
 //! Three layers, each over the one before: the recipe's table, `--config FILE`, the command line. All three have the
 //! same keys. The result, defaults included, is written to `RUN/config.toml`, which is itself a valid `--config`.
 
-pub use super::recipe::{InputScaling, Level, OptimizerKind, Recipe, SimilarityKind, TrainConfig};
+pub use super::recipe::{InputScaling, Level, OptimizerKind, Precision, Recipe, SimilarityKind, TrainConfig};
 use crate::audio::CropRule;
 use crate::gpu::{AdapterChoice, GpuOptions, Tier};
 use crate::nn::cola::Similarity;

@@ -3,6 +3,7 @@
 use super::bytes::Bytes;
 use crate::nn::efficientnet::Pooling;
 use crate::optim::{Decay, EpsConvention};
+use crate::tensor::Storage;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -71,6 +72,43 @@ pub enum OptimizerKind {
     Adamw,
 }
 
+/// How the maps that a step keeps for the way back are stored. Weights, gradients, sums and all arithmetic are f32.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// As f32.
+    #[default]
+    F32,
+    /// Raw outputs of the wide convolutions as f16: half their memory. Gradients stay f32, so no loss scaling is needed.
+    Mixed,
+}
+
+impl Precision {
+    /// As it is written in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Precision::F32 => "f32",
+            Precision::Mixed => "mixed",
+        }
+    }
+
+    /// Of the raw maps.
+    pub fn storage(self) -> Storage {
+        match self {
+            Precision::F32 => Storage::F32,
+            Precision::Mixed => Storage::F16,
+        }
+    }
+}
+
+impl FromStr for Precision {
+    type Err = String;
+    fn from_str(s: &str) -> Result<Precision, String> {
+        let known = [Precision::F32, Precision::Mixed];
+        known.into_iter().find(|p| p.name() == s).ok_or_else(|| format!("no precision '{s}': f32 or mixed"))
+    }
+}
+
 /// Everything that decides what a run computes, and how it is carried out. Keys of the file are the fields.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -112,6 +150,9 @@ pub struct TrainConfig {
     pub bn_momentum: f64,
     /// Whether a block with a shortcut starts as nothing but its shortcut.
     pub zero_init_residual: bool,
+
+    /// How maps are stored for the way back.
+    pub precision: Precision,
 
     /// Adam or AdamW.
     pub optimizer: OptimizerKind,
@@ -203,6 +244,7 @@ impl TrainConfig {
             stochastic_depth: 0.0,
             bn_momentum: 0.01,
             zero_init_residual: false,
+            precision: Precision::F32,
             optimizer: OptimizerKind::Adam,
             lr: 1e-4,
             warmup: 0,

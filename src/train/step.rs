@@ -9,7 +9,7 @@ use crate::nn::model::ColaModel;
 use crate::ops::softmax_xent::SoftmaxXent;
 use crate::optim::{Adam, Schedule};
 use crate::tape::{Ctx, SavedBytes, Tape, Var};
-use crate::tensor::Tensor;
+use crate::tensor::{Storage, Tensor};
 
 /// Everything that a step reads or changes.
 pub struct State {
@@ -23,6 +23,8 @@ pub struct State {
     pub schedule: Schedule,
     /// Samples to encoder input.
     pub front_end: FrontEnd,
+    /// How a step stores what it keeps for the way back.
+    storage: Storage,
     targets: Tensor,
 }
 
@@ -35,6 +37,7 @@ impl State {
             optimizer: Adam::new(config.adam()),
             schedule: config.schedule(total_steps),
             front_end: FrontEnd::new(gpu, norm),
+            storage: config.precision.storage(),
             targets: diagonal(gpu, config.batch),
         }
     }
@@ -103,7 +106,7 @@ pub fn train_step(state: &mut State, samples: &[f32], keep_pooled: bool) -> Step
 fn forward(state: &State, samples: &[f32], tape: &Tape) -> (Var, SoftmaxXent) {
     let shape = [2 * state.batch(), SEGMENT_SAMPLES];
     let input = state.front_end.features(&Tensor::from_slice(&state.gpu, &shape, samples));
-    let cx = Ctx::training(&state.gpu, tape);
+    let cx = Ctx { storage: state.storage, ..Ctx::training(&state.gpu, tape) };
     let h = state.model.encode(&cx, &Var::constant(input), state.optimizer.steps);
     let out = state.model.head.loss(&cx, &h, &state.targets);
     (h, out)

@@ -4,7 +4,7 @@ use crate::cli::device::DeviceArgs;
 use anyhow::{Context, Result, ensure};
 use cola::bench::peaks::Peaks;
 use cola::bench::step::{KernelRow, StepBench, fused_floor_ms, kernel_rows};
-use cola::train::config::{Recipe, TrainConfig};
+use cola::train::config::{Precision, Recipe, TrainConfig};
 use cola::train::memory;
 use cola::train::progress::human_bytes;
 use serde::Serialize;
@@ -33,6 +33,10 @@ pub struct Args {
     /// Inference instead: the encoder alone, from log-mels that are on the device to vectors on the host
     #[arg(long)]
     forward: bool,
+
+    /// How maps are kept for the way back: f32 or mixed
+    #[arg(long, default_value = "f32", conflicts_with = "forward")]
+    precision: Precision,
 
     /// Print one JSON object
     #[arg(long)]
@@ -70,6 +74,7 @@ struct Report {
     /// Inference instead of a training step.
     forward: bool,
     tier: String,
+    precision: Precision,
     batch: usize,
     segments: usize,
     steps: usize,
@@ -82,7 +87,7 @@ impl Args {
     pub fn run(self) -> Result<ExitCode> {
         ensure!(self.batch >= 2 && self.steps > 0, "--batch must be at least 2 and --steps at least 1");
         let gpu = self.device.open()?;
-        let config = TrainConfig { batch: self.batch, ..TrainConfig::of(Recipe::Standard) };
+        let config = TrainConfig { batch: self.batch, precision: self.precision, ..TrainConfig::of(Recipe::Standard) };
         if !self.forward {
             memory::ensure_fits(&gpu, &config)?;
         }
@@ -119,6 +124,7 @@ impl Args {
             forward: self.forward,
             is_cpu: gpu.caps().is_cpu,
             tier: format!("{:?}", gpu.caps().tier).to_lowercase(),
+            precision: self.precision,
             batch: self.batch,
             segments: 2 * self.batch,
             steps: self.steps,
@@ -136,8 +142,8 @@ impl Args {
 
 impl Report {
     fn print(&self) {
-        let what = if self.forward { "forward only, " } else { "" };
-        println!("{} ({}), {} kernels, {what}batch {}", self.adapter, self.driver, self.tier, self.batch);
+        let what = if self.forward { "forward only" } else { self.precision.name() };
+        println!("{} ({}), {} kernels, {what}, batch {}", self.adapter, self.driver, self.tier, self.batch);
         println!(
             "{:.1} segments/s, {:.1} ms a step (median of {}), first step {:.1} s, peak {} ({} a segment)",
             self.segments_per_second,
