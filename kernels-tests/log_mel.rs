@@ -1,4 +1,4 @@
-//! log_mel.wgsl, and the numbers behind it
+//! log_mel.wgsl, log_mel_lanes.wgsl, and the numbers behind it
 
 use crate::harness::{data, on_every_device};
 use cola::gpu::{Gpu, GpuOptions, adapter_list};

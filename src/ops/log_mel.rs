@@ -1,16 +1,18 @@
 //! The front end: samples to log-mel spectrogram in one kernel.
 
 use super::fft::Plan;
-use super::mel::LogMelConfig;
+use super::mel::{Band, LogMelConfig};
 use super::{split_rows, u};
 use crate::audio::SEGMENT_SAMPLES;
-use crate::gpu::{Gpu, Kernel, groups};
+use crate::gpu::{Gpu, Kernel, Tier, groups};
 use crate::kernel;
 use crate::tensor::Tensor;
 use bytemuck::{Pod, Zeroable};
+use std::f64::consts::PI;
 use std::time::Instant;
 
 static LOG_MEL: Kernel = kernel!("log_mel.wgsl");
+static LOG_MEL_LANES: Kernel = kernel!("log_mel_lanes.wgsl");
 
 /// Samples that [`log_mel_of`] uploads at a time: 64 MiB, half the smallest limit on a binding that adapters have.
 const PIECE_SAMPLES: usize = 1 << 24;
@@ -34,8 +36,62 @@ pub struct LogMel {
     /// First bin and first weight of each band, and one entry more for the end of the last.
     bands: Tensor,
     weights: Tensor,
+    /// Those of the CPU tier, where its kernel is made for this configuration.
+    lanes: Option<LaneTables>,
     /// Multiplications and additions a frame.
     flops: u64,
+}
+
+/// The tables of `log_mel_lanes.wgsl`; it says what is in them.
+struct LaneTables {
+    table: Tensor,
+    bands: Tensor,
+    weights: Tensor,
+}
+
+impl LaneTables {
+    fn new(gpu: &Gpu, config: &LogMelConfig) -> Option<LaneTables> {
+        let made_for = config.fft == 1024 && config.frame_len == 400 && config.hop.is_multiple_of(4);
+        if gpu.caps().tier != Tier::Cpu || !made_for || gpu.caps().max_workgroup_bytes < 32 << 10 {
+            return None;
+        }
+        let window = config.window();
+        let mut table = Vec::new();
+        for first in (0..32).step_by(4) {
+            let four = first..first + 4;
+            for i in 0..13 {
+                table.extend(four.clone().map(|j| window.get(32 * i + j).map_or(0.0, |&w| w as f32)));
+            }
+            for k in 1..=16 {
+                let angle = |j| 2.0 * PI * (j * k) as f64 / 1024.0;
+                table.extend(four.clone().map(|j| angle(j).cos() as f32));
+                table.extend(four.clone().map(|j| -angle(j).sin() as f32));
+            }
+            table.resize(table.len().next_multiple_of(4 * 48), 0.0);
+        }
+        // a bin between two edges weighs in the band that falls there and in the one that rises
+        let (edges_hz, mel_bands) = (config.edges_hz(), config.mel_bands());
+        let bin_hz = f64::from(config.sample_rate_hz) / config.fft as f64;
+        let weight = |band: Option<&Band>, bin: usize| {
+            let weights = band.and_then(|band| band.weights.get(bin.checked_sub(band.first_bin)?));
+            weights.map_or(0.0, |&w| w as f32)
+        };
+        let (mut bands, mut weights) = (Vec::new(), Vec::new());
+        for edge in 0..=config.bands {
+            let bins = edges_hz[edge] / bin_hz..edges_hz[edge + 1] / bin_hz;
+            let mut inside = (1..config.fft / 2).filter(|&bin| bins.contains(&(bin as f64))).peekable();
+            bands.push([u(inside.peek().copied().unwrap_or(1)), u(weights.len() / 4)]);
+            let falling = edge.checked_sub(1).and_then(|band| mel_bands.get(band));
+            weights.extend(inside.flat_map(|bin| [weight(falling, bin), weight(mel_bands.get(edge), bin)]));
+            weights.resize(weights.len().next_multiple_of(4), 0.0);
+        }
+        bands.push([0, u(weights.len() / 4)]);
+        Some(LaneTables {
+            table: Tensor::from_slice(gpu, &[table.len()], &table),
+            bands: Tensor::from_slice(gpu, &[bands.len(), 2], bytemuck::cast_slice::<_, u32>(&bands)),
+            weights: Tensor::from_slice(gpu, &[weights.len()], &weights),
+        })
+    }
 }
 
 impl LogMel {
@@ -62,6 +118,7 @@ impl LogMel {
             twiddles: plan.twiddles(gpu),
             bands: Tensor::from_slice(gpu, &[bands.len(), 2], bytemuck::cast_slice::<_, u32>(&bands)),
             weights: Tensor::from_slice(gpu, &[weights.len()], &weights),
+            lanes: LaneTables::new(gpu, &config),
             flops: flops as u64,
         }
     }
@@ -106,25 +163,27 @@ impl LogMel {
         let [n, len] = samples.dims2();
         let frames = self.config.frames(len);
         let rows = n * frames;
-        let params = Params {
+        let flops = self.flops * rows as u64;
+        let mut params = Params {
             samples: u(len),
             frames: u(frames),
             rows: u(rows),
             floor: self.config.floor,
             ceil: self.config.ceil,
         };
+        let hop = ("HOP", u(self.config.hop).into());
+        let bands = ("BANDS", u(self.config.bands).into());
+        if let Some(tables) = self.lanes.as_ref().filter(|_| len.is_multiple_of(4)) {
+            params.samples = u(len / 4);
+            let tensors = [samples, &tables.table, &tables.bands, &tables.weights, y];
+            samples.gpu().run(&LOG_MEL_LANES, &[hop, bands], &params, &tensors, [groups(rows, 8), 1, 1], flops);
+            return;
+        }
         let [points, in_group, lanes] = self.plan.spec();
-        let spec = [
-            points,
-            in_group,
-            lanes,
-            ("FRAME_LEN", u(self.config.frame_len).into()),
-            ("HOP", u(self.config.hop).into()),
-            ("BANDS", u(self.config.bands).into()),
-        ];
+        let spec = [points, in_group, lanes, ("FRAME_LEN", u(self.config.frame_len).into()), hop, bands];
         let tensors = [samples, &self.window, &self.twiddles, &self.bands, &self.weights, y];
         let grid = [groups(rows, self.plan.rows), 1, 1];
-        samples.gpu().run(&LOG_MEL, &spec, &params, &tensors, grid, self.flops * rows as u64);
+        samples.gpu().run(&LOG_MEL, &spec, &params, &tensors, grid, flops);
     }
 }
 
