@@ -9,7 +9,7 @@ use cola::nn::cola::{ColaHead, Similarity, diagonal};
 use cola::optim::{Adam, AdamConfig};
 use cola::tape::{Ctx, Tape, Var};
 use cola::tensor::Tensor;
-use cola::train::config::{Recipe, TrainConfig};
+use cola::train::config::{Precision, Recipe, TrainConfig};
 use cola::train::memory::{ensure_fits, forecast, largest_batch};
 use cola::train::step::{State, train_step};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -50,9 +50,11 @@ fn train(gpu: &Gpu, config: &TrainConfig, steps: usize) -> Vec<MemoryUse> {
 #[test]
 fn the_forecast_is_what_a_step_takes_to_the_byte() {
     let _alone = alone();
-    for (recipe, batch) in [(Recipe::Standard, 3), (Recipe::Standard, 8), (Recipe::Paper, 4)] {
+    let f32 = Precision::F32;
+    let cases = [(Recipe::Standard, f32, 3), (Recipe::Standard, Precision::Mixed, 8), (Recipe::Paper, f32, 4)];
+    for (recipe, precision, batch) in cases {
         let gpu = open(None);
-        let config = TrainConfig { batch, ..TrainConfig::of(recipe) };
+        let config = TrainConfig { batch, precision, ..TrainConfig::of(recipe) };
         let forecast = forecast(gpu.caps(), &config, batch).expect("it fits");
         let measured = *train(&gpu, &config, 2).last().expect("two steps");
         assert_eq!(measured.peak_bytes, forecast.peak_bytes, "{recipe:?}, batch {batch}");

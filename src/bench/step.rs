@@ -8,7 +8,7 @@ use crate::nn::model::ColaModel;
 use crate::tape::{Ctx, Var};
 use crate::tensor::Tensor;
 use crate::train::config::TrainConfig;
-use crate::train::step::{State, train_step};
+use crate::train::step::{State, train_step_on_device};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
@@ -37,12 +37,12 @@ pub struct StepTimes {
 }
 
 impl StepBench {
-    /// Training from samples on the host to updated weights.
+    /// Training, from samples that are on the device already to updated weights.
     pub fn training(gpu: &Gpu, config: &TrainConfig) -> StepBench {
         let mut state = State::new(gpu, config, InputNorm::PAPER, u64::MAX);
-        let samples = noise(2 * config.batch);
+        let samples = noise_on(gpu, 2 * config.batch);
         let record = move || -> Wait {
-            let pending = train_step(&mut state, &samples, false);
+            let pending = train_step_on_device(&mut state, samples.clone(), false);
             Box::new(move || drop(pending.wait()))
         };
         StepBench { gpu: gpu.clone(), record: Box::new(record) }
@@ -52,8 +52,8 @@ impl StepBench {
     /// the host.
     pub fn forward(gpu: &Gpu, config: &TrainConfig) -> StepBench {
         let model = ColaModel::new(gpu, &config.model(), config.seed);
-        let samples = Tensor::from_slice(gpu, &[2 * config.batch, SEGMENT_SAMPLES], &noise(2 * config.batch));
-        let input = Var::constant(FrontEnd::new(gpu, InputNorm::PAPER).features(&samples));
+        let features = FrontEnd::new(gpu, InputNorm::PAPER).features(&noise_on(gpu, 2 * config.batch));
+        let input = Var::constant(features);
         let device = gpu.clone();
         let record = move || -> Wait {
             let pending = model.encode(&Ctx::inference(&device), &input, 0).value.read_later();
@@ -134,6 +134,10 @@ pub fn noise(segments: usize) -> Vec<f32> {
     let mut samples: Vec<f32> = (0..segments * SEGMENT_SAMPLES).map(|_| rng.random_range(-1.0f32..1.0)).collect();
     samples.chunks_mut(SEGMENT_SAMPLES).for_each(crop::l2_normalise);
     samples
+}
+
+fn noise_on(gpu: &Gpu, segments: usize) -> Tensor {
+    Tensor::from_slice(gpu, &[segments, SEGMENT_SAMPLES], &noise(segments))
 }
 
 /// A kernel in one step.

@@ -61,7 +61,7 @@ impl Follower {
         let samples = vec![0.0; 2 * batch * SEGMENT_SAMPLES];
         catch(|| {
             self.state.set_batch(batch);
-            let (saved, in_use_bytes) = kept_for_the_way_back(&self.state, &samples);
+            let (saved, in_use_bytes) = kept_for_the_way_back(&self.state);
             let mut by_op = BTreeMap::<_, KeptByOp>::new();
             for op in saved.iter().filter(|op| op.bytes > 0) {
                 let sum = by_op.entry(op.name).or_insert(KeptByOp { name: op.name, ops: 0, bytes: 0 });

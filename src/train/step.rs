@@ -83,6 +83,12 @@ pub struct StepResult {
 /// # Panics
 /// When `samples` is not a batch.
 pub fn train_step(state: &mut State, samples: &[f32], keep_pooled: bool) -> StepPending {
+    let samples = Tensor::from_slice(&state.gpu, &[2 * state.batch(), SEGMENT_SAMPLES], samples);
+    train_step_on_device(state, samples, keep_pooled)
+}
+
+/// The same with samples that are on the device already.
+pub fn train_step_on_device(state: &mut State, samples: Tensor, keep_pooled: bool) -> StepPending {
     let gpu = state.gpu.clone();
     let (batch, step) = (state.batch(), state.optimizer.steps);
     let tape = Tape::new();
@@ -103,9 +109,10 @@ pub fn train_step(state: &mut State, samples: &[f32], keep_pooled: bool) -> Step
 }
 
 /// Samples to the encoder's output and the loss.
-fn forward(state: &State, samples: &[f32], tape: &Tape) -> (Var, SoftmaxXent) {
-    let shape = [2 * state.batch(), SEGMENT_SAMPLES];
-    let input = state.front_end.features(&Tensor::from_slice(&state.gpu, &shape, samples));
+fn forward(state: &State, samples: Tensor, tape: &Tape) -> (Var, SoftmaxXent) {
+    let input = state.front_end.features(&samples);
+    // room for the first feature maps
+    drop(samples);
     let cx = Ctx { storage: state.storage, ..Ctx::training(&state.gpu, tape) };
     let h = state.model.encode(&cx, &Var::constant(input), state.optimizer.steps);
     let out = state.model.head.loss(&cx, &h, &state.targets);
@@ -113,7 +120,9 @@ fn forward(state: &State, samples: &[f32], tape: &Tape) -> (Var, SoftmaxXent) {
 }
 
 /// What each op of a step keeps for the way back, in forward order, and the bytes in use when the way back begins.
-pub fn kept_for_the_way_back(state: &State, samples: &[f32]) -> (Vec<SavedBytes>, u64) {
+/// For dry runs: there are no samples.
+pub fn kept_for_the_way_back(state: &State) -> (Vec<SavedBytes>, u64) {
+    let samples = Tensor::empty(&state.gpu, "samples", &[2 * state.batch(), SEGMENT_SAMPLES]);
     let tape = Tape::new();
     let _outputs = forward(state, samples, &tape);
     (tape.saved(), state.gpu.memory().in_use_bytes)

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, ensure};
 use cola::bench::scaling::{Point, scaling};
 use cola::eval::plot::ScalingPlot;
 use cola::train::atomic::write_atomic;
-use cola::train::config::{Recipe, TrainConfig};
+use cola::train::config::{Precision, Recipe, TrainConfig};
 use cola::train::progress::human_bytes;
 use serde::Serialize;
 use std::io::Write;
@@ -35,6 +35,10 @@ pub struct Args {
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     out: PathBuf,
 
+    /// How maps are kept for the way back: f32 or mixed
+    #[arg(long, default_value = "f32")]
+    precision: Precision,
+
     #[command(flatten)]
     device: DeviceArgs,
 }
@@ -45,6 +49,7 @@ struct Report {
     adapter: String,
     driver: String,
     tier: String,
+    precision: Precision,
     points: Vec<Point>,
 }
 
@@ -63,14 +68,21 @@ impl Args {
         println!("{:>6} {:>12} {:>10} {:>10} {:>10} {:>10}", "batch", "segments/s", "ms", "encode ms", "peak", "held");
 
         let mut points = Vec::new();
-        scaling(&gpu, &TrainConfig::of(Recipe::Standard), &batches, time, |point| {
+        let config = TrainConfig { precision: self.precision, ..TrainConfig::of(Recipe::Standard) };
+        scaling(&gpu, &config, &batches, time, |point| {
             print_row(&point);
             points.push(point);
         });
-        let title = format!("Training step on {}, {tier} kernels, f32", caps.adapter);
+        let title = format!("Training step on {}, {tier} kernels, {}", caps.adapter, self.precision.name());
         let rows = points.iter().map(|p| (p.batch, p.measured.map(|speed| speed.segments_per_second), p.peak_bytes));
         let svg = ScalingPlot { title, points: rows.collect() }.to_svg();
-        let report = Report { adapter: caps.adapter.clone(), driver: caps.driver.clone(), tier, points };
+        let report = Report {
+            adapter: caps.adapter.clone(),
+            driver: caps.driver.clone(),
+            tier,
+            precision: self.precision,
+            points,
+        };
         let json = serde_json::to_string_pretty(&report).context("the report as JSON")?;
         for (name, text) in [("scaling.json", json), ("scaling.svg", svg)] {
             write_atomic(&self.out.join(name), |file| file.write_all(text.as_bytes()))?;

@@ -13,6 +13,9 @@ use std::time::Duration;
 
 /// Time whole training steps, and where their time goes
 ///
+/// The samples are on the device already, as the input of a peer is; a step goes from them over the log-mel to new
+/// weights, and each is recorded while the one before it runs.
+///
 /// The table has a row a kernel. Its floor is the least time that its work can take here, for each dispatch the longer
 /// of bytes over the bandwidth and arithmetic over the multiply-add peak, both measured before and after, as
 /// `cola doctor` does. `floor %` is that over the time it took: 100 is perfect, and more than that means that its data stayed
@@ -162,7 +165,7 @@ impl Report {
         );
         println!("floor of all kernels {:.1} ms, {:.1} % of the step", self.floor_ms, 100.0 * self.floor_share);
         if let (Some(ms), Some(share)) = (self.fused_floor_ms, self.fused_floor_share) {
-            println!("floor of a step fused as far as it goes {ms:.1} ms, {:.1} %", 100.0 * share);
+            println!("floor of a step in f32 fused as far as it goes {ms:.1} ms, {:.1} %", 100.0 * share);
         }
         println!();
         let clock = if self.kernels_by_host_clock { ", timed one by one from the host" } else { "" };
