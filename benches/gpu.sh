@@ -75,6 +75,7 @@ if wanted doctor; then
 fi
 if wanted step; then
     part "step-$BATCH.json" "$COLA" bench step --batch "$BATCH" --steps 30 --json ${ADAPTER:+--adapter "$ADAPTER"}
+    part "mixed-$BATCH.json" "$COLA" bench step --batch "$BATCH" --steps 30 --precision mixed --json ${ADAPTER:+--adapter "$ADAPTER"}
     part "forward-$BATCH.json" "$COLA" bench step --batch "$BATCH" --steps 30 --forward --json ${ADAPTER:+--adapter "$ADAPTER"}
 fi
 if wanted scaling; then
@@ -95,7 +96,7 @@ if wanted peer; then
 fi
 
 # What a person reads first.
-for what in step forward; do
+for what in step mixed forward; do
     ours="$new/$what-$BATCH.json"
     [ -s "$ours" ] || continue
     rate=$(value segments_per_second "$ours")
@@ -103,7 +104,8 @@ for what in step forward; do
     printf '  %12.1f segments/s  cola, %s\n' "$rate" "$adapter"
     share=$(awk "BEGIN { print 100 * $(value floor_share "$ours") }")
     printf '  %12.1f %%           of that time is the floor of its kernels\n' "$share"
-    theirs="$new/torch-$what-$BATCH.jsonl"
+    # PyTorch's modes are all compared with both precisions of ours.
+    theirs="$new/torch-$(echo "$what" | sed s/mixed/step/)-$BATCH.jsonl"
     [ -s "$theirs" ] || continue
     while IFS= read -r line; do
         echo "$line" >"$new/line"
