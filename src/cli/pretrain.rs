@@ -132,7 +132,7 @@ struct Overrides {
     #[arg(long)]
     stochastic_depth: Option<f64>,
 
-    /// Start every block that has a shortcut as nothing but its shortcut; helps short runs [default: false]
+    /// Start every block that has a shortcut as nothing but its shortcut [default: true, paper false]
     #[arg(long, value_name = "true|false")]
     zero_init_residual: Option<bool>,
 
@@ -320,8 +320,8 @@ mod tests {
     fn options_are_keys_of_the_configuration() {
         let line = "cola data --out run --recipe paper --batch 4 --minutes 0.5 --lr 1e-2 --warmup 3 --schedule constant \
                     --optimizer adamw --weight-decay 0.1 --clip 1 --similarity cosine --temperature 0.1 --pooling mean \
-                    --input-norm none --stochastic-depth 0.1 --zero-init-residual true --seed 9 --held-out 0.1 --checkpoint-every 7 --cache 1MB \
-                    --workers 3 --adapter 0 --tier portable --memory-budget 2GB --strict";
+                    --input-norm none --stochastic-depth 0.1 --zero-init-residual false --precision mixed --seed 9 --held-out 0.1 \
+                    --checkpoint-every 7 --cache 1MB --workers 3 --adapter 0 --tier portable --memory-budget 2GB --strict";
         let config = Only::parse_from(line.split_whitespace()).args.config().unwrap();
         assert_eq!((config.batch, config.minutes, config.epochs, config.strict), (4, 0.5, 0, true));
         assert_eq!((config.cache, config.memory_budget), (Bytes(1_000_000), Bytes(2_000_000_000)));

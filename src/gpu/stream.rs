@@ -253,7 +253,11 @@ fn variant(kernel: &Kernel, spec: Spec) -> String {
             Value::U32(v) => name.push_str(&format!(" {key}={v}")),
             Value::Bool(true) => name.push_str(&format!(" {key}")),
             Value::Bool(false) => {}
-            Value::Name(v) => name.push_str(&format!(" {v}")),
+            // a type, or a snippet by its path
+            Value::Name(v) => {
+                name.push(' ');
+                name.push_str(v.trim_start_matches("lib/").trim_end_matches(".wgsl"));
+            }
         }
     }
     name

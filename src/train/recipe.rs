@@ -211,6 +211,8 @@ impl TrainConfig {
                 level: Level::Crop,
                 noise: 0.0,
                 input_norm: InputScaling::Standard,
+                // Adam's first steps are large and all point one way: blocks that have yet to open keep features apart.
+                zero_init_residual: true,
                 // Short runs underfit: they have no use for it, and a probe sees steadier features without.
                 stochastic_depth: 0.0,
                 // Keras' 0.01 lags a hundred steps behind the weights, a good part of a short run.
