@@ -9,7 +9,7 @@ use cola::tensor::Tensor;
 
 const EPS: f64 = 1e-3;
 
-fn layer(gpu: &Gpu, params: &[Param], channels: usize) -> BatchNorm {
+pub fn layer(gpu: &Gpu, params: &[Param], channels: usize) -> BatchNorm {
     BatchNorm {
         weight: params[0].clone(),
         bias: params[1].clone(),
@@ -21,7 +21,7 @@ fn layer(gpu: &Gpu, params: &[Param], channels: usize) -> BatchNorm {
 }
 
 /// With the statistics given, or those of the data.
-fn reference(x: &[f64], w: &[Vec<f64>], channels: usize, swish: bool, stats: Option<(&[f64], f64)>) -> Vec<f64> {
+pub fn reference(x: &[f64], w: &[Vec<f64>], channels: usize, swish: bool, stats: Option<(&[f64], f64)>) -> Vec<f64> {
     let row = x.len() / channels;
     let mut y = Vec::with_capacity(x.len());
     for (c, x) in x.chunks(row).enumerate() {

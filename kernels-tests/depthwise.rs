@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 /// x `[C or 1, N, H, W]`, w `[C, K, K]`
-fn reference(x: &[f64], w: &[f64], [xc, n, h, wd]: [usize; 4], k: usize, stride: usize) -> Vec<f64> {
+pub fn reference(x: &[f64], w: &[f64], [xc, n, h, wd]: [usize; 4], k: usize, stride: usize) -> Vec<f64> {
     let channels = w.len() / (k * k);
     let ((ho, py), (wo, px)) = (same_padding(h, k, stride), same_padding(wd, k, stride));
     let mut y = Vec::with_capacity(channels * n * ho * wo);

@@ -6,7 +6,3 @@ alias Stored = u32;
 fn widen(s: Stored) -> Elem {
     return unpack2x16float(s);
 }
-
-fn narrow(e: Elem) -> Stored {
-    return pack2x16float(e);
-}

@@ -6,7 +6,3 @@ alias Stored = vec2<u32>;
 fn widen(s: Stored) -> Elem {
     return vec4<f32>(unpack2x16float(s.x), unpack2x16float(s.y));
 }
-
-fn narrow(e: Elem) -> Stored {
-    return vec2<u32>(pack2x16float(e.xy), pack2x16float(e.zw));
-}

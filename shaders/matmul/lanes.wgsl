@@ -13,6 +13,7 @@
 // Each lane also loads four elements of `a`, so that together they hold an 8 x 4 block of it, which broadcasts from
 // constant lanes hand round. With more than 40 rows the loop outgrows the instruction cache.
 //!use lib/stored.wgsl
+//!use lib/out.wgsl
 
 alias Elem = vec4<f32>;
 const ROWS: u32 = 40u;
@@ -24,7 +25,7 @@ struct Params { m: u32, k: u32, n4: u32, lda4: u32, a04: u32 }
 var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> a: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> y: array<Stored>;
+@group(0) @binding(2) var<storage, read_write> y: array<Out>;
 
 // This lane's share of the block of eight rows and k..k+4: of row `lane` all four k, or, as rows are contiguous with
 // TRANSPOSE_A, of k + lane / 2 rows 0..4 (even lanes) or 4..8. Rows past the end repeat the last: never written.
@@ -89,9 +90,9 @@ fn store(row: u32, column: u32, sum: vec4<f32>) {
     if row < p.m && column < p.n4 {
         let at = row * p.n4 + column;
         if ACCUMULATE {
-            y[at] = narrow(widen(y[at]) + sum);
+            y[at] = out(widen(y[at]) + sum);
         } else {
-            y[at] = narrow(sum);
+            y[at] = out(sum);
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::ops::batch_norm::{BatchNorm, batch_norm};
 use crate::ops::bias::bias;
 use crate::ops::columns::columns;
 use crate::ops::concat::concat_rows;
-use crate::ops::depthwise::{conv_stem, depthwise};
+use crate::ops::depthwise::{conv_stem, depthwise, norm_depthwise};
 use crate::ops::elementwise::{Unary, unary};
 use crate::ops::fft::Fft;
 use crate::ops::l2_normalise::l2_normalise;
@@ -21,6 +21,7 @@ use crate::ops::pool::{max_pool, mean_pool};
 use crate::ops::reduce::sum_squares;
 use crate::ops::residual::residual;
 use crate::ops::se::gate;
+use crate::ops::se_project::squeeze_excite_project;
 use crate::ops::softmax_xent::{Samples, softmax_xent};
 use crate::ops::standardise::{Moments, standardise};
 use crate::optim::{Adam, AdamConfig};
@@ -116,6 +117,19 @@ impl Prepared {
     }
 }
 
+/// A batch norm of the first two parameters.
+fn norm(cx: &Ctx, w: &[Param]) -> BatchNorm {
+    let channels = w[0].value.len();
+    BatchNorm {
+        weight: w[0].clone(),
+        bias: w[1].clone(),
+        running_mean: Tensor::zeros(cx.gpu, "running mean", &[channels]),
+        running_var: Tensor::zeros(cx.gpu, "running variance", &[channels]),
+        eps: 1e-3,
+        momentum: 0.01,
+    }
+}
+
 /// The whole table for a batch of `segments`.
 pub fn all(segments: usize) -> Vec<Case> {
     let n = segments;
@@ -154,17 +168,27 @@ pub fn all(segments: usize) -> Vec<Case> {
     }
     for (place, c, h, w) in [("b1.bn1", 96, 48, 32), ("b4.bn1", 240, 12, 8), ("b12.bn1", 1152, 3, 2)] {
         let name = format!("batch_norm {place} {c} x {h}x{w}, swish");
-        cases.push(Case::new(name, &[&[c, n, h, w]], &[&[c], &[c]], move |cx, x, w| {
-            let bn = BatchNorm {
-                weight: w[0].clone(),
-                bias: w[1].clone(),
-                running_mean: Tensor::zeros(cx.gpu, "running mean", &[c]),
-                running_var: Tensor::zeros(cx.gpu, "running variance", &[c]),
-                eps: 1e-3,
-                momentum: 0.01,
-            };
-            batch_norm(cx, &x[0], &bn, true)
+        cases.push(Case::new(name, &[&[c, n, h, w]], &[&[c], &[c]], |cx, x, w| {
+            batch_norm(cx, &x[0], &norm(cx, w), true)
         }));
+    }
+    for (place, c, h, w, k, stride) in
+        [("b1", 96, 48, 32, 3, 2), ("b2", 144, 24, 16, 3, 1), ("b4", 240, 12, 8, 5, 1), ("b12", 1152, 3, 2, 5, 1)]
+    {
+        let name = format!("norm_depthwise {place} {c} x {h}x{w}, {k}x{k} stride {stride}");
+        let op = move |cx: &Ctx, x: &[Var], w: &[Param]| norm_depthwise(cx, &x[0], &norm(cx, w), &w[2], stride);
+        cases.push(Case::new(name, &[&[c, n, h, w]], &[&[c], &[c], &[c, 1, k, k]], op));
+    }
+    for (place, c, h, w, squeezed, out) in
+        [("b1", 96, 24, 16, 4, 24), ("b4", 240, 12, 8, 10, 40), ("b12", 1152, 3, 2, 48, 192)]
+    {
+        let name = format!("squeeze_excite_project {place} {c} x {h}x{w}, {squeezed}, {out}");
+        let op = |cx: &Ctx, x: &[Var], w: &[Param]| {
+            let excite = |cx: &Ctx, q: &Var| linear(cx, &w[3], &unary(cx, Unary::Swish, &linear(cx, &w[2], q)));
+            squeeze_excite_project(cx, &x[0], &norm(cx, w), excite, &w[4])
+        };
+        let params: [&[usize]; 5] = [&[c], &[c], &[squeezed, c], &[c, squeezed], &[out, c]];
+        cases.push(Case::new(name, &[&[c, n, h, w]], &params, op));
     }
     for (place, c, h, w) in [("b1", 96, 24, 16), ("b4", 240, 12, 8), ("b12", 1152, 3, 2)] {
         let name = format!("gate {place} {c} x {h}x{w}");

@@ -7,7 +7,7 @@
 
 use super::batch_norm::{BatchNorm, gradient_means, input_gradient, statistics};
 use super::matmul::sum_parts;
-use super::{split_rows, stored, u, words};
+use super::{out, split_rows, stored, u, words};
 use crate::gpu::{Gpu, Kernel, Tier, Value, groups};
 use crate::kernel;
 use crate::tape::{Ctx, Param, Var};
@@ -248,10 +248,7 @@ impl Geometry {
             if self.strips() {
                 let mut spec = self.spec(gpu).to_vec();
                 spec.extend([("PAD_X", u(self.pad_x).into()), activate]);
-                spec.extend(stored(&x, 4).into_iter().chain(words(&x)));
-                if y.storage() == Storage::F16 {
-                    spec.push(("lib/out.wgsl", Value::Name("lib/out_f16x4.wgsl")));
-                }
+                spec.extend(stored(&x, 4).into_iter().chain(words(&x)).chain(out(&y)));
                 let grid = [groups(self.planes * self.wo / 4, workgroup(gpu)), u(n), 1];
                 gpu.run(&STRIP, &spec, &self.strip(self.pad_y), &[&x, &x, &w, &stats, &y], grid, self.flops(n));
             } else if self.small() {

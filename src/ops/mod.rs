@@ -42,6 +42,11 @@ pub(crate) fn stored(map: &Tensor, width: usize) -> Vec<(&'static str, Value)> {
     spec
 }
 
+/// The specialisation of a kernel that writes a raw map by four elements.
+pub(crate) fn out(map: &Tensor) -> Option<(&'static str, Value)> {
+    (map.storage() == Storage::F16).then_some(("lib/out.wgsl", Value::Name("lib/out_f16x4.wgsl")))
+}
+
 /// The specialisation of a kernel that also takes single elements of a raw map.
 pub(crate) fn words(map: &Tensor) -> Option<(&'static str, Value)> {
     (map.storage() == Storage::F16).then_some(("lib/words.wgsl", Value::Name("lib/words_f16.wgsl")))

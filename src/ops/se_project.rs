@@ -180,12 +180,15 @@ impl Map {
     fn gradient_means(&self, sums: &Tensor, g: &Tensor, dq: &Tensor, bn: &BatchNorm, training: bool) -> Tensor {
         let gpu = sums.gpu();
         let means = Tensor::empty(gpu, "batch_norm gradient means", &[self.channels, 2]);
-        let tensors = [sums, g, dq, &bn.weight.grad, &bn.bias.grad, &means];
-        let wg = plane_lanes(gpu);
-        let params = DxStatsParams { channels: u(self.channels), planes: u(self.planes), plane: self.plane as f32 };
-        let spec = [("TRAINING", training.into()), ("WG", u(wg).into())];
-        let grid = [groups(self.channels, wg), 1, 1];
-        gpu.run(&DX_STATS, &spec, &params, &tensors, grid, 10 * sums.len() as u64);
+        for (c, n) in split_rows(gpu, self.channels, 4 * self.planes) {
+            let (sums, g, dq) = (sums.rows(c, n), g.rows(c, n), dq.rows(c, n));
+            let (dgamma, dbeta) = (bn.weight.grad.slice(c, &[n]), bn.bias.grad.slice(c, &[n]));
+            let tensors = [&sums, &g, &dq, &dgamma, &dbeta, &means.rows(c, n)];
+            let params = DxStatsParams { channels: u(n), planes: u(self.planes), plane: self.plane as f32 };
+            let wg = plane_lanes(gpu);
+            let spec = [("TRAINING", training.into()), ("WG", u(wg).into())];
+            gpu.run(&DX_STATS, &spec, &params, &tensors, [groups(n, wg), 1, 1], 10 * sums.len() as u64);
+        }
         means
     }
 
