@@ -30,6 +30,7 @@ var<immediate> p: Params;
 //!use lib/out.wgsl
 //!use lib/words.wgsl
 //!use lib/on_load.wgsl
+//!use lib/halo.wgsl
 //!use lib/strip.wgsl
 
 var<private> rows: array<array<f32, SPAN>, K>;

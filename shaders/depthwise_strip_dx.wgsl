@@ -21,13 +21,23 @@ var<immediate> p: Params;
 @group(0) @binding(1) var<storage, read> dy2: array<vec2<f32>>;
 @group(0) @binding(2) var<storage, read> w: array<f32>;
 @group(0) @binding(3) var<storage, read_write> dx: array<vec4<f32>>;
+//!use lib/halo.wgsl
 
-var<private> rows: array<array<f32, 4>, 3>;
+// columns of dy under a strip: two of its own, and one on each side
+const SPAN: u32 = 4u;
+const LEFT: u32 = 1u;
+const OWN: u32 = 2u;
+
+var<private> rows: array<array<f32, SPAN>, 3>;
 var<private> taps: array<f32, K * K>;
 
+fn single(i: u32) -> f32 {
+    return dy[i];
+}
+
 // Columns 2 strip - 1 … 2 strip + 2 of a row of dy; zeros outside. A row below zero comes as a large number.
-fn span(base: u32, row: u32, strip: u32) -> array<f32, 4> {
-    var s = array<f32, 4>(0.0, 0.0, 0.0, 0.0);
+fn span(base: u32, row: u32, strip: u32) -> array<f32, SPAN> {
+    var s = array<f32, SPAN>(0.0, 0.0, 0.0, 0.0);
     if row >= p.ho {
         return s;
     }
@@ -35,13 +45,7 @@ fn span(base: u32, row: u32, strip: u32) -> array<f32, 4> {
     let v = dy2[first / 2u + strip];
     s[1] = v.x;
     s[2] = v.y;
-    if strip > 0u {
-        s[0] = dy[first + 2u * strip - 1u];
-    }
-    if 2u * strip + 2u < p.wo {
-        s[3] = dy[first + 2u * strip + 2u];
-    }
-    return s;
+    return halo(s, first, strip * OWN, p.wo);
 }
 
 // r: 0 or 1, the row in the pair; s: 0 … 3, the column in the strip.
@@ -75,7 +79,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let plane = c * p.planes + at / strips;
     let base = plane * p.ho * p.wo;
     let first_out = plane * 2u * p.ho * strips + strip;
-    rows[1] = array<f32, 4>(0.0, 0.0, 0.0, 0.0);
+    rows[1] = array<f32, SPAN>(0.0, 0.0, 0.0, 0.0);
     rows[2] = span(base, 0u, strip);
     for (var i = 0u; i < p.ho; i++) {
         rows[0] = rows[1];

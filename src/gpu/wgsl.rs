@@ -22,6 +22,8 @@ const LIBRARY: &[(&str, &str)] = library! {
     "lib/activation.wgsl",
     "lib/fft.wgsl",
     "lib/finite.wgsl",
+    "lib/halo.wgsl",
+    "lib/halo_shuffle.wgsl",
     "lib/index.wgsl",
     "lib/on_load.wgsl",
     "lib/out.wgsl",

@@ -233,6 +233,13 @@ impl Geometry {
         [("K", u(self.k).into()), ("STRIDE", u(self.stride).into()), ("WG", u(workgroup(gpu)).into())]
     }
 
+    /// The specialisation of a strip kernel whose rows are cut into so many strips: where eight lanes hold whole rows, and
+    /// a load costs more than a shuffle, they hand each other the columns at their edges.
+    fn halo(gpu: &Gpu, strips: usize) -> Option<(&'static str, Value)> {
+        let shuffles = gpu.caps().tier == Tier::Cpu && 8usize.is_multiple_of(strips);
+        shuffles.then_some(("lib/halo.wgsl", Value::Name("lib/halo_shuffle.wgsl")))
+    }
+
     /// The statistics of a range of channels, and whether the kernels are to use them; without, something has to be
     /// bound all the same.
     fn norm(gpu: &Gpu, stats: Option<&Tensor>, c: usize, n: usize) -> (Tensor, (&'static str, Value)) {
@@ -249,6 +256,7 @@ impl Geometry {
                 let mut spec = self.spec(gpu).to_vec();
                 spec.extend([("PAD_X", u(self.pad_x).into()), activate]);
                 spec.extend(stored(&x, 4).into_iter().chain(words(&x)).chain(out(&y)));
+                spec.extend(Geometry::halo(gpu, self.wo / 4));
                 let grid = [groups(self.planes * self.wo / 4, workgroup(gpu)), u(n), 1];
                 gpu.run(&STRIP, &spec, &self.strip(self.pad_y), &[&x, &x, &w, &stats, &y], grid, self.flops(n));
             } else if self.small() {
@@ -275,16 +283,18 @@ impl Geometry {
                 // the same convolution with the filter turned round and the other half of the padding
                 let mut spec = self.spec(gpu).to_vec();
                 spec.extend([("PAD_X", u(self.k - 1 - self.pad_x).into()), ("FLIP", true.into())]);
+                spec.extend(Geometry::halo(gpu, self.w / 4));
                 let grid = [groups(self.planes * self.w / 4, workgroup(gpu)), u(n), 1];
                 let params = self.strip(self.k - 1 - self.pad_y);
                 gpu.run(&STRIP, &spec, &params, &[&dy, &dy, &w, &stats, &dx], grid, self.flops(n));
             } else if self.strips() && self.h == 2 * self.ho && self.stride == 2 && self.k <= 5 {
-                let spec = [
+                let mut spec = vec![
                     ("K", u(self.k).into()),
                     ("PAD_Y", u(self.pad_y).into()),
                     ("PAD_X", u(self.pad_x).into()),
                     ("WG", u(workgroup(gpu)).into()),
                 ];
+                spec.extend(Geometry::halo(gpu, self.wo / 2));
                 let grid = [groups(self.planes * self.wo / 2, workgroup(gpu)), u(n), 1];
                 let params = [u(self.planes), u(self.ho), u(self.wo)];
                 gpu.run(&STRIP_DX, &spec, &params, &[&dy, &dy, &w, &dx], grid, self.flops(n));
@@ -323,6 +333,7 @@ impl Geometry {
                 let mut spec = self.spec(gpu).to_vec();
                 spec.extend([("PAD_X", u(self.pad_x).into()), activate]);
                 spec.extend(stored(&x, 4).into_iter().chain(words(&x)));
+                spec.extend(Geometry::halo(gpu, self.wo / 4));
                 let s = self.strip(self.pad_y);
                 let params = [s.planes, s.h, s.w, s.ho, s.wo, s.pad_y, s.x_channel, u(n)];
                 gpu.run(&STRIP_DW, &spec, &params, &[&x, &x, &dy, &stats, &part], grid, self.flops(n));
