@@ -195,10 +195,8 @@ pub(super) fn gradient_means(
     let row = x.len() / channels;
     let width = elem(row).0;
     let cut = Cut::of(gpu, row / width);
-    let means = Tensor::empty(gpu, "batch_norm gradient means", &[channels, 2]);
     let part = Tensor::empty(gpu, "batch_norm gradient parts", &[channels, cut.parts, 2]);
     for (c, n) in split_rows(gpu, channels, row) {
-        let part = part.rows(c, n);
         let mut spec = stored(x, width);
         spec.extend([
             ("WIDTH", u(width).into()),
@@ -206,13 +204,21 @@ pub(super) fn gradient_means(
             ("REDUCE", cut.reduce.into()),
             ("SWISH", swish.into()),
         ]);
-        let tensors = [&x.rows(c, n), &dy.rows(c, n), &stats.slice(c * 4, &[n, 4]), &part];
+        let tensors = [&x.rows(c, n), &dy.rows(c, n), &stats.slice(c * 4, &[n, 4]), &part.rows(c, n)];
         let grid = [u(cut.chunks), u(n), 1];
         gpu.run(&DX_SUMS, &spec, &cut.params(row / width), &tensors, grid, 13 * (n * row) as u64);
-        let params = DxStatsParams { channels: u(n), parts: u(cut.parts), count: row as f32 };
-        let tensors = [&part, &bn.weight.grad.slice(c, &[n]), &bn.bias.grad.slice(c, &[n]), &means.rows(c, n)];
-        let grid = [groups(n, WG), 1, 1];
-        gpu.run(&DX_STATS, &[("TRAINING", training.into())], &params, &tensors, grid, (n * cut.parts) as u64);
     }
+    means_of_parts(&part, bn, row, training)
+}
+
+/// The same from parts `[C, S, 2]` of Σ dz and Σ dz x̂ over the `count` elements of a channel.
+pub(super) fn means_of_parts(part: &Tensor, bn: &BatchNorm, count: usize, training: bool) -> Tensor {
+    let &[channels, parts, 2] = part.shape() else { panic!("parts [C, S, 2] wanted, not {:?}", part.shape()) };
+    let gpu = part.gpu();
+    let means = Tensor::empty(gpu, "batch_norm gradient means", &[channels, 2]);
+    let params = DxStatsParams { channels: u(channels), parts: u(parts), count: count as f32 };
+    let tensors = [part, &bn.weight.grad, &bn.bias.grad, &means];
+    let spec = [("TRAINING", training.into())];
+    gpu.run(&DX_STATS, &spec, &params, &tensors, [groups(channels, WG), 1, 1], part.len() as u64);
     means
 }

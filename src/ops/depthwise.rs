@@ -5,7 +5,7 @@
 //! 1 and 2. Backward: dx gathers the outputs that each x went into; dw sums over all planes in two stages, in a fixed
 //! order. Both read x or dy straight, so x is all that is kept.
 
-use super::batch_norm::{BatchNorm, gradient_means, input_gradient, statistics};
+use super::batch_norm::{BatchNorm, gradient_means, input_gradient, means_of_parts, statistics};
 use super::matmul::sum_parts;
 use super::{out, split_rows, stored, u, words};
 use crate::gpu::{Gpu, Kernel, Tier, Value, groups};
@@ -20,6 +20,7 @@ static PLAIN_DW: Kernel = kernel!("depthwise_dw.wgsl");
 static PLANE: Kernel = kernel!("depthwise_plane.wgsl");
 static PLANE_DW: Kernel = kernel!("depthwise_plane_dw.wgsl");
 static STRIP: Kernel = kernel!("depthwise_strip.wgsl");
+static STRIP_BACKWARD: Kernel = kernel!("depthwise_strip_backward.wgsl");
 static STRIP_DX: Kernel = kernel!("depthwise_strip_dx.wgsl");
 static STRIP_DW: Kernel = kernel!("depthwise_strip_dw.wgsl");
 
@@ -56,13 +57,20 @@ pub fn norm_depthwise(cx: &Ctx, x: &Var, bn: &BatchNorm, w: &Param, stride: usiz
     let (x, bn, w, training) = (x.clone(), bn.clone(), w.clone(), cx.training);
     let saved = [x.value.clone(), stats.clone()];
     cx.record("norm_depthwise", y, &[&saved[0], &saved[1]], move |dy, grads| {
-        g.filter_gradient(&x.value, Some(&stats), &dy, &w.grad);
-        let da = Tensor::empty(dy.gpu(), "norm_depthwise dx", x.value.shape());
-        g.input_gradient(&dy, &w.value, &da);
+        // da, or dz where one kernel goes all the way
+        let d = Tensor::empty(dy.gpu(), "norm_depthwise dx", x.value.shape());
+        let through_swish = g.strips() && stride == 1;
+        let means = if through_swish {
+            let sums = g.backward(&x.value, &stats, &dy, &w, &d);
+            means_of_parts(&sums, &bn, x.value.len() / g.channels, training)
+        } else {
+            g.filter_gradient(&x.value, Some(&stats), &dy, &w.grad);
+            g.input_gradient(&dy, &w.value, &d);
+            gradient_means(&x.value, &d, &stats, &bn, true, training)
+        };
         drop(dy);
-        let means = gradient_means(&x.value, &da, &stats, &bn, true, training);
         if x.needs_grad() {
-            grads.add(&x, input_gradient(&x.value, da, &stats, &means, true));
+            grads.add(&x, input_gradient(&x.value, d, &stats, &means, !through_swish));
         }
     })
 }
@@ -310,6 +318,43 @@ impl Geometry {
         }
     }
 
+    /// Workgroups a channel of the kernels that sum over planes, which hold `work` strips, planes or outputs a channel:
+    /// as many lanes as keep the device busy, but enough work for each to be worth its K² sums.
+    fn shares(&self, gpu: &Gpu, work: usize) -> usize {
+        let lanes = match gpu.caps().tier {
+            Tier::Portable => 65_536,
+            Tier::Cpu => 4_096,
+        };
+        (lanes / self.channels).clamp(1, work.div_ceil(4)).div_ceil(workgroup(gpu))
+    }
+
+    /// For strips of stride 1: dz in place of the gradient with respect to the activation, and the parts `[C, S, 2]` of
+    /// Σ dz and Σ dz x̂; adds to the gradient of the filters.
+    fn backward(&self, x: &Tensor, stats: &Tensor, dy: &Tensor, w: &Param, dz: &Tensor) -> Tensor {
+        let gpu = dy.gpu();
+        let (wg, reduce) = (workgroup(gpu), gpu.caps().tier == Tier::Portable);
+        let shares = self.shares(gpu, self.planes * self.w / 4);
+        let sums = Tensor::empty(gpu, "norm_depthwise sums", &[self.channels, shares * if reduce { 1 } else { wg }, 2]);
+        for (c, n) in self.ranges(gpu) {
+            let part = Tensor::empty(gpu, "depthwise dw parts", &[shares * wg, n * self.k * self.k]);
+            let [x, dy, dz, sums] = [x, dy, dz, &sums].map(|t| t.rows(c, n));
+            let (filters, stats) = (self.filters(&w.value, c, n), stats.slice(c * 4, &[n, 4]));
+            let mut spec = stored(&x, 4);
+            spec.extend([
+                ("K", u(self.k).into()),
+                ("PAD_X", u(self.k - 1 - self.pad_x).into()),
+                ("WG", u(wg).into()),
+                ("REDUCE", reduce.into()),
+            ]);
+            spec.extend(Geometry::halo(gpu, self.w / 4));
+            let params = [u(self.planes), u(self.h), u(self.w), u(self.k - 1 - self.pad_y), u(n)];
+            let tensors = [&x, &dy, &dy, &filters, &stats, &dz, &part, &sums];
+            gpu.run(&STRIP_BACKWARD, &spec, &params, &tensors, [u(shares), u(n), 1], 2 * self.flops(n));
+            sum_parts(&part, &self.filters(&w.grad, c, n), true);
+        }
+        sums
+    }
+
     fn filter_gradient(&self, x: &Tensor, stats: Option<&Tensor>, dy: &Tensor, dw: &Tensor) {
         let gpu = dy.gpu();
         let wg = workgroup(gpu);
@@ -318,12 +363,7 @@ impl Geometry {
             () if self.small() => self.planes,
             () => self.planes * self.ho * self.wo,
         };
-        // as many lanes as keep the device busy, but enough work for each to be worth its K² sums
-        let lanes = match gpu.caps().tier {
-            Tier::Portable => 65_536,
-            Tier::Cpu => 4_096,
-        };
-        let per_channel = (lanes / self.channels).clamp(1, work.div_ceil(4)).div_ceil(wg);
+        let per_channel = self.shares(gpu, work);
         for (c, n) in self.ranges(gpu) {
             let (x, dy) = (self.x_rows(x, c, n), dy.rows(c, n));
             let (stats, activate) = Geometry::norm(gpu, stats, c, n);
