@@ -38,6 +38,7 @@ const LIBRARY: &[(&str, &str)] = library! {
     "lib/total_of_vector.wgsl",
     "lib/words.wgsl",
     "lib/words_f16.wgsl",
+    "lib/words_f32x2.wgsl",
 };
 
 /// How a binding may be used, as the shader declares it.

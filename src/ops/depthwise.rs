@@ -237,6 +237,12 @@ impl Geometry {
         spec
     }
 
+    /// How the plane kernels take the elements of `map`: in pairs where planes have an even number.
+    fn plane_words(&self, map: &Tensor) -> Option<(&'static str, Value)> {
+        let pairs = (self.h * self.w).is_multiple_of(2) && (self.ho * self.wo).is_multiple_of(2);
+        words(map).or(pairs.then_some(("lib/words.wgsl", Value::Name("lib/words_f32x2.wgsl"))))
+    }
+
     fn spec(&self, gpu: &Gpu) -> [(&'static str, Value); 3] {
         [("K", u(self.k).into()), ("STRIDE", u(self.stride).into()), ("WG", u(workgroup(gpu)).into())]
     }
@@ -271,7 +277,7 @@ impl Geometry {
                 let grid = [groups(self.planes, workgroup(gpu)), u(n), 1];
                 let mut spec = self.plane_spec(gpu);
                 spec.push(activate);
-                spec.extend(words(&y));
+                spec.extend(self.plane_words(&y));
                 gpu.run(&PLANE, &spec, &u(self.planes), &[&x, &w, &stats, &y], grid, self.flops(n));
             } else {
                 let mut spec = self.spec(gpu).to_vec();
@@ -309,6 +315,7 @@ impl Geometry {
             } else if self.small() {
                 let mut spec = self.plane_spec(gpu);
                 spec.push(("DX", true.into()));
+                spec.extend(self.plane_words(&dx));
                 let grid = [groups(self.planes, workgroup(gpu)), u(n), 1];
                 gpu.run(&PLANE, &spec, &u(self.planes), &[&dy, &w, &stats, &dx], grid, self.flops(n));
             } else {
@@ -381,7 +388,7 @@ impl Geometry {
                 let params = [u(self.planes), u(n)];
                 let mut spec = self.plane_spec(gpu);
                 spec.push(activate);
-                spec.extend(words(&x));
+                spec.extend(self.plane_words(&x));
                 gpu.run(&PLANE_DW, &spec, &params, &[&x, &dy, &stats, &part], grid, self.flops(n));
             } else {
                 let s = self.plain();

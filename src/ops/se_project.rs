@@ -52,16 +52,19 @@ pub fn squeeze_excite_project(
     };
     assert_eq!(g.value.shape(), [c, n], "gate {:?} for {:?}", g.value.shape(), x.value.shape());
     let y = Tensor::empty(cx.gpu, "squeeze_excite_project", &[w.value.shape()[0], n, h, wd]);
-    product(Left::Plain, &w.value, &map.gated(&x.value, &stats, &g.value), &y, false);
+    let s = Tensor::empty(cx.gpu, "gated activation", x.value.shape());
+    map.gate(&x.value, &stats, &g.value, &s);
+    product(Left::Plain, &w.value, &s, &y, false);
 
     let (x, bn, w, training) = (x.clone(), bn.clone(), w.clone(), cx.training);
     let saved = [x.value.clone(), stats.clone(), g.value.clone()];
     cx.record("squeeze_excite_project", y, &saved.each_ref(), move |dy, grads| {
-        outer_product(&dy, &map.gated(&x.value, &stats, &g.value), &w.grad, true);
-        let ds = Tensor::empty(dy.gpu(), "squeeze_excite_project dx", x.value.shape());
+        let [ds, s] = ["squeeze_excite_project dx", "gated activation"]
+            .map(|name| Tensor::empty(dy.gpu(), name, x.value.shape()));
         product(Left::Transposed, &w.value, &dy, &ds, false);
-        drop(dy);
-        let (dg, sums) = map.gradient_sums(&x.value, &ds, &stats, &g.value);
+        let (dg, sums) = map.gradient_sums(&x.value, &ds, &stats, &g.value, &s);
+        outer_product(&dy, &s, &w.grad, true);
+        drop((dy, s));
         let dq = inner.backward(&g, dg).remove(0);
         let means = map.gradient_means(&sums, &g.value, &dq, &bn, training);
         if x.needs_grad() {
@@ -101,6 +104,12 @@ fn plane_lanes(gpu: &Gpu) -> usize {
     if gpu.caps().tier == Tier::Cpu { 8 } else { 64 }
 }
 
+/// Whether lanes walk along planes of their own: a CPU adapter loads and stores each lane by itself anyway, and what
+/// belongs to a plane is then loaded once.
+fn by_plane(gpu: &Gpu) -> bool {
+    gpu.caps().tier == Tier::Cpu
+}
+
 impl Map {
     fn ranges(&self, gpu: &Gpu) -> Vec<(usize, usize)> {
         split_rows(gpu, self.channels, self.planes * self.plane)
@@ -123,11 +132,18 @@ impl Map {
         (width, spec)
     }
 
-    /// The same for kernels that stream along a channel.
-    fn streaming_spec(&self, x: &Tensor) -> (usize, Vec<(&'static str, Value)>) {
-        let ((width, mut spec), (wg, each)) = (self.spec(x), streaming(x.gpu()));
-        spec.extend([("WG", u(wg).into()), ("EACH", u(each).into()), ("PLANE", u(self.plane / width).into())]);
-        (width, spec)
+    /// The same for kernels that go over all elements, and the workgroups that a channel takes: along the channel, or on
+    /// CPU adapters a lane along a plane, or several where they are small.
+    fn elements_spec(&self, x: &Tensor) -> (usize, Vec<(&'static str, Value)>, u32) {
+        let ((width, mut spec), (wg, mut each)) = (self.spec(x), streaming(x.gpu()));
+        let (plane, by_plane) = (self.plane / width, by_plane(x.gpu()));
+        if by_plane {
+            each = (each / plane).max(1);
+        }
+        let work = if by_plane { self.planes } else { self.planes * plane };
+        spec.extend([("WG", u(wg).into()), ("EACH", u(each).into())]);
+        spec.extend([("PLANE", u(plane).into()), ("BY_PLANE", by_plane.into())]);
+        (width, spec, groups(work, wg * each))
     }
 
     /// `[C, 4]` of a range of channels.
@@ -147,28 +163,36 @@ impl Map {
     }
 
     /// s: the activation times its gate.
-    fn gated(&self, x: &Tensor, stats: &Tensor, g: &Tensor) -> Tensor {
+    fn gate(&self, x: &Tensor, stats: &Tensor, g: &Tensor, s: &Tensor) {
         let gpu = x.gpu();
-        let s = Tensor::empty(gpu, "gated activation", x.shape());
-        let ((width, spec), (wg, each)) = (self.streaming_spec(x), streaming(gpu));
+        let (width, spec, groups) = self.elements_spec(x);
         let row = self.planes * self.plane / width;
         for (c, n) in self.ranges(gpu) {
             let tensors = [&x.rows(c, n), &Map::stats(stats, c, n), &g.rows(c, n), &s.rows(c, n)];
-            let grid = [groups(row, wg * each), u(n), 1];
-            gpu.run(&GATE, &spec, &[u(row), u(self.planes)], &tensors, grid, 10 * (n * row * width) as u64);
+            gpu.run(
+                &GATE,
+                &spec,
+                &[u(row), u(self.planes)],
+                &tensors,
+                [groups, u(n), 1],
+                10 * (n * row * width) as u64,
+            );
         }
-        s
     }
 
-    /// dg `[C, N]`, and the four sums of each plane `[C, N, 4]`.
-    fn gradient_sums(&self, x: &Tensor, ds: &Tensor, stats: &Tensor, g: &Tensor) -> (Tensor, Tensor) {
+    /// dg `[C, N]`, and the four sums of each plane `[C, N, 4]`; makes s again.
+    fn gradient_sums(&self, x: &Tensor, ds: &Tensor, stats: &Tensor, g: &Tensor, s: &Tensor) -> (Tensor, Tensor) {
+        if !by_plane(x.gpu()) {
+            self.gate(x, stats, g, s);
+        }
         let gpu = x.gpu();
         let dg = Tensor::empty(gpu, "gate dg", g.shape());
         let sums = Tensor::empty(gpu, "gate sums", &[self.channels, self.planes, 4]);
-        let (width, spec) = self.sums_spec(x);
+        let (width, mut spec) = self.sums_spec(x);
+        spec.push(("GATE", by_plane(gpu).into()));
         for (c, n) in self.ranges(gpu) {
             let (x, ds, stats, g) = (x.rows(c, n), ds.rows(c, n), Map::stats(stats, c, n), g.rows(c, n));
-            let tensors = [&x, &ds, &stats, &g, &dg.rows(c, n), &sums.rows(c, n)];
+            let tensors = [&x, &ds, &stats, &g, &dg.rows(c, n), &sums.rows(c, n), &s.rows(c, n)];
             let params = [u(self.planes), u(self.plane / width)];
             let grid = [groups(self.planes, plane_lanes(gpu)), u(n), 1];
             gpu.run(&DX_SUMS, &spec, &params, &tensors, grid, 20 * (n * self.planes * self.plane) as u64);
@@ -195,14 +219,13 @@ impl Map {
     /// Turns ds, in `d`, into dx.
     fn input_gradient(&self, x: &Tensor, d: &Tensor, stats: &Tensor, means: &Tensor, g: &Tensor, dq: &Tensor) {
         let gpu = x.gpu();
-        let ((width, spec), (wg, each)) = (self.streaming_spec(x), streaming(gpu));
+        let (width, spec, groups) = self.elements_spec(x);
         let row = self.planes * self.plane / width;
         let params = DxParams { row: u(row), planes: u(self.planes), inverse_plane: 1.0 / self.plane as f32 };
         for (c, n) in self.ranges(gpu) {
             let (x, stats, means) = (x.rows(c, n), Map::stats(stats, c, n), means.slice(c * 2, &[n, 2]));
             let tensors = [&x, &stats, &means, &g.rows(c, n), &dq.rows(c, n), &d.rows(c, n)];
-            let grid = [groups(row, wg * each), u(n), 1];
-            gpu.run(&DX, &spec, &params, &tensors, grid, 22 * (n * row * width) as u64);
+            gpu.run(&DX, &spec, &params, &tensors, [groups, u(n), 1], 22 * (n * row * width) as u64);
         }
     }
 }
