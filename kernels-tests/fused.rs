@@ -1,5 +1,5 @@
-//! Fused ops: lib/on_load.wgsl in the depthwise kernels, se_squeeze.wgsl, se_gate.wgsl, se_dx_sums.wgsl,
-//! se_dx_stats.wgsl, se_dx.wgsl; maps stored in 16 bits
+//! Fused ops: lib/on_load.wgsl in the depthwise kernels, depthwise_strip_backward.wgsl, se_squeeze.wgsl, se_gate.wgsl,
+//! se_dx_sums.wgsl, se_dx_stats.wgsl, se_dx.wgsl; maps stored in 16 bits
 
 use crate::batch_norm::{self, layer};
 use crate::depthwise;

@@ -27,7 +27,7 @@ fn linear_layers() {
         let odd = [(1, 1, 1), (3, 5, 7), (65, 17, 66), (33, 12, 36)];
         let sixteen = [(8, 4, 32), (16, 20, 260), (16, 40, 12)];
         let twenty_four = [(24, 16, 68), (24, 24, 64), (44, 40, 68)];
-        let forty = [(40, 12, 4), (84, 24, 36), (40, 36, 132)];
+        let forty = [(40, 12, 4), (84, 24, 36), (40, 36, 132), (44, 16, 136)];
         for (m, k, n) in [&odd[..], &sixteen, &twenty_four, &forty].concat() {
             let (w, x) = (input(1, &[m, k]), input(2, &[k, n]));
             let reference = |x: &[Vec<f64>], w: &[Vec<f64>]| product(&w[0], &x[0], m, k);

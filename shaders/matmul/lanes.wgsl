@@ -9,11 +9,12 @@
 // knobs    ROWS (16, 24, 40)
 //
 // A software adapter loads each lane by itself, so a load of four floats costs as much as dozens of multiply-adds, and
-// workgroup memory and barriers cost more than they save. Eight lanes stand along N, each with two times four columns.
+// workgroup memory and barriers cost more than they save. Eight lanes stand along N, each with eight columns.
 // Each lane also loads four elements of `a`, so that together they hold an 8 x 4 block of it, which broadcasts from
 // constant lanes hand round. With more than 40 rows the loop outgrows the instruction cache.
 //!use lib/stored.wgsl
 //!use lib/out.wgsl
+//!use lib/wide.wgsl
 
 alias Elem = vec4<f32>;
 const ROWS: u32 = 40u;
@@ -24,7 +25,7 @@ const LANES: u32 = 8u;
 struct Params { m: u32, k: u32, n4: u32, lda4: u32, a04: u32 }
 var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> a: array<vec4<f32>>;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<Wide>;
 @group(0) @binding(2) var<storage, read_write> y: array<Out>;
 
 // This lane's share of the block of eight rows and k..k+4: of row `lane` all four k, or, as rows are contiguous with
@@ -36,7 +37,7 @@ fn load_a(row: u32, k: u32, lane: u32) -> vec4<f32> {
     return a[p.a04 + min(row + lane, p.m - 1u) * p.lda4 + k / 4u];
 }
 
-// Four columns of this lane, and four more, in ROWS rows; they start as 0.
+// The first four columns of this lane, and the others, in ROWS rows; they start as 0.
 var<private> sums0: array<vec4<f32>, ROWS>;
 var<private> sums1: array<vec4<f32>, ROWS>;
 
@@ -80,12 +81,6 @@ fn add_block(row: u32, block: vec4<f32>, v0: mat4x4<f32>, v1: mat4x4<f32>) {
     }
 }
 
-// Rows k..k+4 of x, in one column block.
-fn load_x(k: u32, column: u32) -> mat4x4<f32> {
-    let at = k * p.n4 + column;
-    return mat4x4<f32>(x[at], x[at + p.n4], x[at + 2u * p.n4], x[at + 3u * p.n4]);
-}
-
 fn store(row: u32, column: u32, sum: vec4<f32>) {
     if row < p.m && column < p.n4 {
         let at = row * p.n4 + column;
@@ -101,21 +96,24 @@ fn store(row: u32, column: u32, sum: vec4<f32>) {
 fn store_block(block: u32, first: u32, column: u32) {
     for (var i = block; i < block + 8u; i++) {
         store(first + i, column, sums0[i]);
-        store(first + i, column + LANES, sums1[i]);
+        store(first + i, column + 1u, sums1[i]);
     }
 }
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let column0 = group.x * 2u * LANES + lane;
-    let column1 = column0 + LANES;
+    let column = 2u * (group.x * LANES + lane);
     let first = group.y * ROWS;
-    // lanes past the end stay, for the broadcasts, and read the last column
-    let safe0 = min(column0, p.n4 - 1u);
-    let safe1 = min(column1, p.n4 - 1u);
+    // lanes past the end stay, for the broadcasts, and read the last columns
+    let safe = min(column, (p.n4 - 1u) / 2u * 2u);
+    let next = min(p.n4 - 1u - safe, 1u);
     for (var k = 0u; k < p.k; k += 4u) {
-        let v0 = load_x(k, safe0);
-        let v1 = load_x(k, safe1);
+        let x0 = wide(k * p.n4 + safe, next);
+        let x1 = wide((k + 1u) * p.n4 + safe, next);
+        let x2 = wide((k + 2u) * p.n4 + safe, next);
+        let x3 = wide((k + 3u) * p.n4 + safe, next);
+        let v0 = mat4x4<f32>(x0[0], x1[0], x2[0], x3[0]);
+        let v1 = mat4x4<f32>(x0[1], x1[1], x2[1], x3[1]);
         // written out: the driver would not unroll a loop this large, and only constant indices stay in registers
         add_block(0u, load_a(first, k, lane), v0, v1);
         add_block(8u, load_a(first + 8u, k, lane), v0, v1);
@@ -127,13 +125,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             add_block(32u, load_a(first + 32u, k, lane), v0, v1);
         }
     }
-    store_block(0u, first, column0);
-    store_block(8u, first, column0);
+    store_block(0u, first, column);
+    store_block(8u, first, column);
     if ROWS > 16u {
-        store_block(16u, first, column0);
+        store_block(16u, first, column);
     }
     if ROWS > 24u {
-        store_block(24u, first, column0);
-        store_block(32u, first, column0);
+        store_block(24u, first, column);
+        store_block(32u, first, column);
     }
 }

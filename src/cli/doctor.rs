@@ -91,8 +91,9 @@ fn describe(index: usize, caps: &Caps) {
     };
     let yes_no = |has: bool, name: &str| format!("{}{name}", if has { "" } else { "no " });
     println!(
-        "  features     {subgroups}, {}, {}",
+        "  features     {subgroups}, {}, {}, {}",
         yes_no(caps.f16, "f16"),
+        yes_no(caps.int64, "64-bit integers"),
         yes_no(caps.timestamps, "timestamps for profiles")
     );
     if !caps.cooperative_matrices.is_empty() {

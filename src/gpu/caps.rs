@@ -36,6 +36,8 @@ pub struct Caps {
     pub subgroup: (u32, u32),
     /// `f16` in shaders.
     pub f16: bool,
+    /// 64-bit integers in shaders.
+    pub int64: bool,
     /// Cooperative-matrix shapes (M, N, K, inputs, result), for `doctor`.
     pub cooperative_matrices: Vec<String>,
     /// Timestamps at pass boundaries.

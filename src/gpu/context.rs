@@ -113,6 +113,7 @@ fn caps_of(adapter: &wgpu::Adapter, tier: Option<Tier>) -> Caps {
         is_cpu,
         subgroup,
         f16: features.contains(wgpu::Features::SHADER_F16),
+        int64: features.contains(wgpu::Features::SHADER_INT64),
         cooperative_matrices: adapter
             .cooperative_matrix_properties()
             .iter()
@@ -177,7 +178,8 @@ impl Gpu {
         if !adapter.features().contains(features) {
             return Err(refuse("no immediates (push constants), which every kernel uses".into()));
         }
-        features |= adapter.features() & (wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY);
+        features |= adapter.features()
+            & (wgpu::Features::SUBGROUP | wgpu::Features::SHADER_INT64 | wgpu::Features::TIMESTAMP_QUERY);
         let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("cola"),
             required_features: features,

@@ -36,6 +36,8 @@ const LIBRARY: &[(&str, &str)] = library! {
     "lib/strip.wgsl",
     "lib/total.wgsl",
     "lib/total_of_vector.wgsl",
+    "lib/wide.wgsl",
+    "lib/wide_u64.wgsl",
     "lib/words.wgsl",
     "lib/words_f16.wgsl",
     "lib/words_f32x2.wgsl",

@@ -7,7 +7,7 @@
 //! Two kernels serve each: `matmul/tile.wgsl` on GPUs and for shapes that are not multiples of 4, `matmul/lanes*.wgsl`
 //! on CPU adapters. Operands past the binding limit are cut into ranges of rows.
 
-use super::{elem, out, split_rows, stored, u, words};
+use super::{elem, out, split_rows, stored, u, wide, words};
 use crate::gpu::{Gpu, Kernel, Tier, groups};
 use crate::kernel;
 use crate::tape::{Ctx, Param, Var};
@@ -161,6 +161,7 @@ impl Block {
             // what is added to is read first
             let mut spec = stored(y, 4);
             spec.extend(out(y));
+            spec.extend(wide(gpu, n));
             spec.extend([transpose, ("ROWS", u(rows).into()), ("ACCUMULATE", self.accumulate.into())]);
             let params = LanesParams { m: u(m), k: u(k), n4: u(n / 4), lda4: u(self.lda / 4), a04: u(self.a0 / 4) };
             let grid = [groups(n, LANE_COLUMNS), groups(m, rows), 1];

@@ -52,6 +52,13 @@ pub(crate) fn words(map: &Tensor) -> Option<(&'static str, Value)> {
     (map.storage() == Storage::F16).then_some(("lib/words.wgsl", Value::Name("lib/words_f16.wgsl")))
 }
 
+/// The specialisation of a CPU kernel that takes eight elements at a time of rows of `row_len`: in one load where every
+/// row allows it.
+pub(crate) fn wide(gpu: &Gpu, row_len: usize) -> Option<(&'static str, Value)> {
+    let one_load = gpu.caps().int64 && row_len.is_multiple_of(8);
+    one_load.then_some(("lib/wide.wgsl", Value::Name("lib/wide_u64.wgsl")))
+}
+
 /// Workgroup and elements an invocation of the kernels that stream through rows. On CPU adapters a workgroup is one
 /// vector of lanes, and what it loads once a workgroup (statistics of the channel) has to serve more elements.
 pub(crate) fn streaming(gpu: &Gpu) -> (usize, usize) {
