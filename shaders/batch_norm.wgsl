@@ -6,6 +6,7 @@
 // backward batch_norm_dx.wgsl
 // knobs    WG, EACH
 //!use lib/activation.wgsl
+//!use lib/stored.wgsl
 
 alias Elem = vec4<f32>;
 const SWISH: bool = false;
@@ -14,7 +15,7 @@ const EACH: u32 = 4u;
 
 struct Params { row: u32 }
 var<immediate> p: Params;
-@group(0) @binding(0) var<storage, read> x: array<Elem>;
+@group(0) @binding(0) var<storage, read> x: array<Stored>;
 @group(0) @binding(1) var<storage, read> stats: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<Elem>;
 
@@ -24,7 +25,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let base = group.y * p.row;
     let end = min((group.x + 1u) * WG * EACH, p.row);
     for (var i = group.x * WG * EACH + lane; i < end; i += WG) {
-        let z = x[base + i] * s.x + Elem(s.y);
+        let z = widen(x[base + i]) * s.x + Elem(s.y);
         if SWISH {
             y[base + i] = swish(z);
         } else {

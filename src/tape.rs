@@ -161,6 +161,12 @@ impl<'a> Ctx<'a> {
         Ctx { gpu, tape: None, training: false, fused: true, storage: Storage::F32 }
     }
 
+    /// How the raw output of a 1x1 convolution with `columns` elements a channel is stored: as the context has it, where
+    /// four elements at a time go round.
+    pub fn raw_storage(&self, columns: usize) -> Storage {
+        if self.fused && columns.is_multiple_of(4) { self.storage } else { Storage::F32 }
+    }
+
     /// The result of an op. `saved` lists what the closure holds on to, for the memory report; without a tape the
     /// closure is dropped here, and the saved tensors with it.
     pub fn record(

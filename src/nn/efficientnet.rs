@@ -9,7 +9,7 @@ use super::stochastic_depth::DropMasks;
 use crate::ops::batch_norm::{BatchNorm, batch_norm};
 use crate::ops::concat::concat_rows;
 use crate::ops::depthwise::conv_stem;
-use crate::ops::matmul::linear;
+use crate::ops::matmul::linear_in;
 use crate::ops::pool::{max_pool, mean_pool};
 use crate::tape::{Ctx, Param, Var};
 use serde::{Deserialize, Serialize};
@@ -178,7 +178,8 @@ impl EfficientNet {
             see(&y);
         }
         let (weight, bn) = &self.head;
-        y = batch_norm(cx, &linear(cx, weight, &y), bn, true);
+        let storage = cx.raw_storage(y.value.len() / y.value.shape()[0]);
+        y = batch_norm(cx, &linear_in(cx, weight, &y, storage), bn, true);
         see(&y);
         y
     }

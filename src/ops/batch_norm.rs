@@ -172,11 +172,12 @@ pub(super) fn statistics(cx: &Ctx, x: &Tensor, bn: &BatchNorm) -> Tensor {
 fn apply(x: &Tensor, stats: &Tensor, y: &Tensor, swish: bool) {
     let (gpu, channels) = (x.gpu(), x.shape()[0]);
     let row = x.len() / channels;
-    let (width, elem) = elem(row);
+    let width = elem(row).0;
     let (wg, each) = streaming(gpu);
     for (c, n) in split_rows(gpu, channels, row) {
         let tensors = [&x.rows(c, n), &stats.slice(c * 4, &[n, 4]), &y.rows(c, n)];
-        let spec = [elem, ("SWISH", swish.into()), ("WG", u(wg).into()), ("EACH", u(each).into())];
+        let mut spec = stored(x, width);
+        spec.extend([("SWISH", swish.into()), ("WG", u(wg).into()), ("EACH", u(each).into())]);
         let grid = [groups(row / width, wg * each), u(n), 1];
         gpu.run(&APPLY, &spec, &u(row / width), &tensors, grid, 6 * (n * row) as u64);
     }

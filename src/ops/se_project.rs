@@ -26,7 +26,7 @@ static DX_SUMS: Kernel = kernel!("se_dx_sums.wgsl");
 static DX_STATS: Kernel = kernel!("se_dx_stats.wgsl");
 static DX: Kernel = kernel!("se_dx.wgsl");
 
-/// y `[out, N, H, W]` of x `[C, N, H, W]`, w `[out, C]`.
+/// y `[out, N, H, W]` of x `[C, N, H, W]`, w `[out, C]`; y is stored as [`Ctx::raw_storage`] says.
 ///
 /// `excite` turns q `[C, N]` into g `[C, N]`; it may use any op, on the tape that its context holds. Backward keeps x
 /// and what `excite` keeps, a few numbers a channel and sample.
@@ -51,7 +51,8 @@ pub fn squeeze_excite_project(
         None => excite(cx, &Var::constant(q)),
     };
     assert_eq!(g.value.shape(), [c, n], "gate {:?} for {:?}", g.value.shape(), x.value.shape());
-    let y = Tensor::empty(cx.gpu, "squeeze_excite_project", &[w.value.shape()[0], n, h, wd]);
+    let storage = cx.raw_storage(n * h * wd);
+    let y = Tensor::empty_in(cx.gpu, "squeeze_excite_project", &[w.value.shape()[0], n, h, wd], storage);
     let s = Tensor::empty(cx.gpu, "gated activation", x.value.shape());
     map.gate(&x.value, &stats, &g.value, &s);
     product(Left::Plain, &w.value, &s, &y, false);
