@@ -14,10 +14,12 @@ use tempfile::TempDir;
 fn cola(args: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cola"));
     command.args(args.split_whitespace()).stdin(Stdio::null());
-    if let Ok(adapter) = std::env::var("COLA_ADAPTER")
-        && ["pretrain", "probe", "embed", "mel", "report", "bench"].iter().any(|c| args.starts_with(c))
-    {
-        command.args(["--adapter", &adapter]);
+    if ["pretrain", "probe", "embed", "mel", "report", "bench"].iter().any(|c| args.starts_with(c)) {
+        // the user's own choices are neither needed nor added to
+        command.arg("--no-tune");
+        if let Ok(adapter) = std::env::var("COLA_ADAPTER") {
+            command.args(["--adapter", &adapter]);
+        }
     }
     command
 }

@@ -20,3 +20,4 @@ mod pool;
 mod se;
 mod softmax_xent;
 mod standardise;
+mod tune;

@@ -5,6 +5,7 @@ use cola::frontend::InputNorm;
 use cola::gpu::{Gpu, GpuOptions, MemoryUse, catch};
 use cola::train::config::{Precision, Recipe, TrainConfig};
 use cola::train::memory::{ensure_fits, forecast, largest_batch};
+use cola::train::prepare;
 use cola::train::step::{State, train_step};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -50,6 +51,7 @@ fn the_forecast_is_what_a_step_takes_to_the_byte() {
         let gpu = open(None);
         let config = TrainConfig { batch, precision, ..TrainConfig::of(recipe) };
         let forecast = forecast(gpu.caps(), &config, batch).expect("it fits");
+        catch(|| prepare::for_training(&gpu, &config)).unwrap_or_else(|e| panic!("{e}"));
         let measured = train(&gpu, &config, 2).last().expect("two steps").0;
         assert_eq!(measured.peak_bytes, forecast.peak_bytes, "{recipe:?}, batch {batch}");
         assert_eq!(measured.reserved_bytes, forecast.held_bytes, "{recipe:?}, batch {batch}");

@@ -1,21 +1,25 @@
 // matmul/tile — matrix product of any shape, in workgroup memory
 // maths    y[m,n] (+)= Σ_k a(m,k) x(k,n); TRANSPOSE_A: a is stored [K][M], TRANSPOSE_X: x is stored [N][K]
 // shapes   a [M,K] or [K,M], first element a0   x [K,N] or [N,K]   y [S,M,N] for S chunks of K
-// grid     x: N / TILE   y: M / TILE   z: S
-// reads    a N / TILE times, x M / TILE times: compute bound for large tiles
+// grid     x: N / COLUMNS   y: M / ROWS   z: S
+// reads    a N / COLUMNS times, x M / ROWS times: compute bound for large tiles
 // backward the same kernel with the other transposes
-// knobs    TILE, STEP, WG = (TILE / 4)², each invocation 4 x 4 results
+// knobs    ROWS, COLUMNS (multiples of 4), EACH (4 or 8), STEP; each invocation has EACH x 4 results. None changes the
+//          order of a sum, which is that of k
 //
-// Per step the workgroup copies a TILE x STEP block of each operand, so that each element comes from memory once a
-// tile, not once a result. Rows are padded by one element against bank conflicts.
+// Per step the workgroup copies a ROWS x STEP block of a and a STEP x COLUMNS block of x, so that each element comes
+// from memory once a tile, not once a result. Rows are padded by one element against bank conflicts.
 
 const TRANSPOSE_A: bool = false;
 const TRANSPOSE_X: bool = false;
-const TILE: u32 = 64u;
+const ROWS: u32 = 64u;
+const COLUMNS: u32 = 64u;
+const EACH: u32 = 4u;
 const STEP: u32 = 16u;
-const SIDE: u32 = TILE / 4u;
-const WG: u32 = SIDE * SIDE;
-const PITCH: u32 = TILE + 1u;
+const SIDE: u32 = COLUMNS / 4u;
+const WG: u32 = SIDE * (ROWS / EACH);
+const PITCH_A: u32 = ROWS + 1u;
+const PITCH_X: u32 = COLUMNS + 1u;
 
 struct Params { m: u32, k: u32, n: u32, lda: u32, a0: u32, ldx: u32, chunk: u32, accumulate: u32 }
 var<immediate> p: Params;
@@ -24,8 +28,8 @@ var<immediate> p: Params;
 @group(0) @binding(2) var<storage, read_write> y: array<Word>;
 //!use lib/words.wgsl
 
-var<workgroup> tile_a: array<f32, STEP * PITCH>;
-var<workgroup> tile_x: array<f32, STEP * PITCH>;
+var<workgroup> tile_a: array<f32, STEP * PITCH_A>;
+var<workgroup> tile_x: array<f32, STEP * PITCH_X>;
 
 fn load_a(m: u32, k: u32, end: u32) -> f32 {
     if m >= p.m || k >= end {
@@ -65,9 +69,9 @@ fn store(m: u32, n: u32, z: u32, sums: vec4<f32>) {
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let m0 = group.y * TILE;
-    let n0 = group.x * TILE;
-    let row = (lane / SIDE) * 4u;
+    let m0 = group.y * ROWS;
+    let n0 = group.x * COLUMNS;
+    let row = (lane / SIDE) * EACH;
     let column = (lane % SIDE) * 4u;
     let start = group.z * p.chunk;
     let end = min(start + p.chunk, p.k);
@@ -75,24 +79,36 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var s1 = vec4<f32>();
     var s2 = vec4<f32>();
     var s3 = vec4<f32>();
+    var s4 = vec4<f32>();
+    var s5 = vec4<f32>();
+    var s6 = vec4<f32>();
+    var s7 = vec4<f32>();
     for (var k0 = start; k0 < end; k0 += STEP) {
-        for (var i = lane; i < TILE * STEP; i += WG) {
-            // neighbouring lanes read neighbouring addresses, whichever way the operand is stored
-            let am = select(i / STEP, i % TILE, TRANSPOSE_A);
-            let ak = select(i % STEP, i / TILE, TRANSPOSE_A);
-            tile_a[ak * PITCH + am] = load_a(m0 + am, k0 + ak, end);
-            let xn = select(i % TILE, i / STEP, TRANSPOSE_X);
-            let xk = select(i / TILE, i % STEP, TRANSPOSE_X);
-            tile_x[xk * PITCH + xn] = load_x(k0 + xk, n0 + xn, end);
+        // neighbouring lanes read neighbouring addresses, whichever way the operand is stored
+        for (var i = lane; i < ROWS * STEP; i += WG) {
+            let m = select(i / STEP, i % ROWS, TRANSPOSE_A);
+            let k = select(i % STEP, i / ROWS, TRANSPOSE_A);
+            tile_a[k * PITCH_A + m] = load_a(m0 + m, k0 + k, end);
+        }
+        for (var i = lane; i < COLUMNS * STEP; i += WG) {
+            let n = select(i % COLUMNS, i / STEP, TRANSPOSE_X);
+            let k = select(i / COLUMNS, i % STEP, TRANSPOSE_X);
+            tile_x[k * PITCH_X + n] = load_x(k0 + k, n0 + n, end);
         }
         workgroupBarrier(); // both blocks are complete
         for (var k = 0u; k < STEP; k++) {
-            let v = four(k * PITCH + column);
-            let at = k * PITCH + row;
+            let v = four(k * PITCH_X + column);
+            let at = k * PITCH_A + row;
             s0 += tile_a[at] * v;
             s1 += tile_a[at + 1u] * v;
             s2 += tile_a[at + 2u] * v;
             s3 += tile_a[at + 3u] * v;
+            if EACH > 4u {
+                s4 += tile_a[at + 4u] * v;
+                s5 += tile_a[at + 5u] * v;
+                s6 += tile_a[at + 6u] * v;
+                s7 += tile_a[at + 7u] * v;
+            }
         }
         workgroupBarrier(); // nobody reads the blocks any more
     }
@@ -100,4 +116,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     store(m0 + row + 1u, n0 + column, group.z, s1);
     store(m0 + row + 2u, n0 + column, group.z, s2);
     store(m0 + row + 3u, n0 + column, group.z, s3);
+    if EACH > 4u {
+        store(m0 + row + 4u, n0 + column, group.z, s4);
+        store(m0 + row + 5u, n0 + column, group.z, s5);
+        store(m0 + row + 6u, n0 + column, group.z, s6);
+        store(m0 + row + 7u, n0 + column, group.z, s7);
+    }
 }

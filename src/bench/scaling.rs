@@ -4,6 +4,7 @@ use super::step::StepBench;
 use crate::gpu::{Caps, Gpu, GpuError, catch};
 use crate::train::config::TrainConfig;
 use crate::train::memory::{Forecast, available_ram_bytes, forecast};
+use crate::train::prepare;
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
@@ -88,6 +89,7 @@ pub fn scaling(gpu: &Gpu, config: &TrainConfig, batches: &[usize], time: Duratio
 
 /// A batch that is run, and the time of its step in ms.
 fn measure(gpu: &Gpu, config: &TrainConfig) -> (Point, f64) {
+    prepare::for_training(gpu, config);
     gpu.trim();
     let mut bench = StepBench::training(gpu, config);
     gpu.reset_peak();

@@ -1,6 +1,6 @@
 //! The options that choose a device, the same for every sub-command.
 
-use cola::gpu::{AdapterChoice, Gpu, GpuError, GpuOptions, Tier};
+use cola::gpu::{AdapterChoice, Gpu, GpuError, GpuOptions, Tier, cache_folder};
 use cola::train::bytes::Bytes;
 
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -16,6 +16,10 @@ pub struct DeviceArgs {
     /// Most device memory to hold, for example 6GB or 2GiB
     #[arg(long, value_name = "SIZE")]
     pub memory_budget: Option<Bytes>,
+
+    /// Leave kernels as they are instead of using the settings that were fastest on this adapter; results are the same
+    #[arg(long)]
+    pub no_tune: bool,
 }
 
 impl DeviceArgs {
@@ -24,6 +28,7 @@ impl DeviceArgs {
             adapter: self.adapter.clone().unwrap_or_default(),
             tier: self.tier,
             memory_limit_bytes: self.memory_budget.map(|bytes| bytes.0),
+            tune_in: if self.no_tune { None } else { cache_folder() },
             ..GpuOptions::default()
         })
     }

@@ -82,7 +82,7 @@ pub fn main() -> ExitCode {
 
 fn log_to_stderr(verbose: u8) {
     let level = match verbose {
-        0 => "error",
+        0 => "cola=warn,error",
         1 => "cola=debug,error",
         _ => "debug",
     };

@@ -174,6 +174,11 @@ struct Overrides {
     #[arg(long, value_name = "SIZE")]
     memory_budget: Option<Bytes>,
 
+    /// Leave kernels as they are instead of timing, once for each adapter and batch, which settings are fastest; results
+    /// are the same
+    #[arg(long = "no-tune", num_args = 0, default_missing_value = "false")]
+    tune: Option<bool>,
+
     /// End at the first file that cannot be used instead of leaving it out
     #[arg(long, num_args = 0, default_missing_value = "true")]
     strict: Option<bool>,
@@ -322,7 +327,7 @@ mod tests {
         let line = "cola data --out run --recipe paper --batch 4 --minutes 0.5 --lr 1e-2 --warmup 3 --schedule constant \
                     --optimizer adamw --weight-decay 0.1 --clip 1 --similarity cosine --temperature 0.1 --pooling mean \
                     --input-norm none --stochastic-depth 0.1 --zero-init-residual false --precision mixed --seed 9 --held-out 0.1 \
-                    --checkpoint-every 7 --cache 1MB --workers 3 --adapter 0 --tier portable --memory-budget 2GB --strict";
+                    --checkpoint-every 7 --cache 1MB --workers 3 --adapter 0 --tier portable --memory-budget 2GB --no-tune --strict";
         let config = Only::parse_from(line.split_whitespace()).args.config().unwrap();
         assert_eq!((config.batch, config.minutes, config.epochs, config.strict), (4, 0.5, 0, true));
         assert_eq!((config.cache, config.memory_budget), (Bytes(1_000_000), Bytes(2_000_000_000)));

@@ -4,7 +4,9 @@ use super::buffer::Pool;
 use super::kernel::KernelCache;
 use super::profile::Profiler;
 use super::stream::Stream;
+use super::tune::Tuning;
 use super::{Caps, GpuError, Tier};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A device with its queue, buffer pool, kernels and recording stream. Cloning is cheap; all clones are one device.
@@ -22,6 +24,7 @@ struct Inner {
     kernels: Mutex<KernelCache>,
     stream: Mutex<Stream>,
     profiler: Mutex<Profiler>,
+    tuning: Mutex<Tuning>,
     failure: Arc<Mutex<Option<GpuError>>>,
 }
 
@@ -67,6 +70,9 @@ pub struct GpuOptions {
     pub guard: bool,
     /// Pretend that a binding may see no more than this (tests of the splitting of large tensors).
     pub max_binding_bytes: Option<u64>,
+    /// Use the knobs chosen by timing that this folder holds, and let [`Gpu::tune`] choose more; without it the defaults.
+    /// Results are the same bit for bit.
+    pub tune_in: Option<PathBuf>,
 }
 
 fn instance() -> wgpu::Instance {
@@ -207,6 +213,9 @@ impl Gpu {
         });
         let mut gpu = Self::assemble(Some(Device { device, queue }), caps, options);
         Arc::get_mut(&mut gpu.0).expect("just made, not shared").failure = failure;
+        if let Some(folder) = &options.tune_in {
+            gpu.use_choices_in(folder);
+        }
         if std::env::var_os("COLA_TRACE").is_some_and(|v| v == "1") {
             gpu.trace_start();
         }
@@ -229,6 +238,7 @@ impl Gpu {
             kernels: Mutex::default(),
             stream: Mutex::default(),
             profiler: Mutex::default(),
+            tuning: Mutex::default(),
             failure: Arc::default(),
         }))
     }
@@ -273,6 +283,10 @@ impl Gpu {
 
     pub(super) fn profiler(&self) -> MutexGuard<'_, Profiler> {
         lock(&self.0.profiler)
+    }
+
+    pub(super) fn tuning(&self) -> MutexGuard<'_, Tuning> {
+        lock(&self.0.tuning)
     }
 
     /// Raises what the driver reported since the last call, if anything.

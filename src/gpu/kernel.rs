@@ -5,7 +5,8 @@
 use super::wgsl::{self, Composed};
 use super::{Buffer, Gpu, GpuError};
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 
 /// One `.wgsl` file with the entry point `main`.
 #[derive(Debug)]
@@ -80,6 +81,8 @@ type BindKey = (u64, Vec<(u64, u64, u64)>);
 pub(super) struct KernelCache {
     pipelines: HashMap<PipelineKey, Arc<Pipeline>>,
     bind_groups: HashMap<BindKey, wgpu::BindGroup>,
+    /// On a dry run: what a device would have compiled, and with how many bytes of immediates.
+    wanted: HashMap<PipelineKey, (&'static Kernel, u32)>,
 }
 
 /// Beyond this the cache starts anew: it means that the caller's shapes keep changing.
@@ -98,15 +101,56 @@ impl Gpu {
         if let Some(found) = self.kernels().pipelines.get(&key) {
             return found.clone();
         }
-        let id = self.kernels().pipelines.len() as u64;
-        match self.compile(device, kernel, spec, immediate_bytes, id) {
-            Ok(pipeline) => {
-                let pipeline = Arc::new(pipeline);
-                self.kernels().pipelines.insert(key, pipeline.clone());
-                pipeline
-            }
+        match self.compile(device, kernel, spec, immediate_bytes) {
+            Ok(pipeline) => self.keep(key, pipeline),
             Err(message) => GpuError::Shader(message).raise(),
         }
+    }
+
+    fn keep(&self, key: PipelineKey, pipeline: Pipeline) -> Arc<Pipeline> {
+        let mut kernels = self.kernels();
+        let pipeline = Arc::new(Pipeline { id: kernels.pipelines.len() as u64, ..pipeline });
+        kernels.pipelines.insert(key, pipeline.clone());
+        pipeline
+    }
+
+    /// On a dry run: notes that a device would run this.
+    pub(super) fn want(&self, kernel: &'static Kernel, spec: Spec, immediate_bytes: u32) {
+        self.kernels().wanted.entry((kernel.path, spec.to_vec())).or_insert((kernel, immediate_bytes));
+    }
+
+    /// Compiles what `step` runs and is not compiled yet, on all cores, and says how much that was. `step` is only
+    /// followed.
+    pub fn compile_ahead(&self, step: &dyn Fn(&Gpu), show: &mut dyn FnMut(usize, usize)) -> usize {
+        let Some(device) = self.device() else { return 0 };
+        let mut wanted: Vec<_> = std::mem::take(&mut self.follow(step).kernels().wanted).into_iter().collect();
+        wanted.retain(|(key, _)| !self.kernels().pipelines.contains_key(key));
+        let (total, next) = (wanted.len(), AtomicUsize::new(0));
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(total);
+        let (sender, done) = mpsc::channel();
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                let (sender, wanted, next) = (sender.clone(), &wanted, &next);
+                scope.spawn(move || {
+                    while let Some((key, (kernel, immediate_bytes))) = wanted.get(next.fetch_add(1, Ordering::Relaxed))
+                    {
+                        let compiled = self.compile(device, kernel, &key.1, *immediate_bytes);
+                        if sender.send((key, compiled)).is_err() {
+                            break; // another kernel failed, and nobody listens any more
+                        }
+                    }
+                });
+            }
+            drop(sender);
+            for (count, (key, compiled)) in done.into_iter().enumerate() {
+                match compiled {
+                    Ok(pipeline) => drop(self.keep(key.clone(), pipeline)),
+                    Err(message) => GpuError::Shader(message).raise(),
+                }
+                show(count + 1, total);
+            }
+        });
+        total
     }
 
     fn compile(
@@ -115,7 +159,6 @@ impl Gpu {
         kernel: &Kernel,
         spec: Spec,
         immediate_bytes: u32,
-        id: u64,
     ) -> Result<Pipeline, String> {
         let text = wgsl::source(kernel.path, kernel.embedded)?;
         let composed: Composed = wgsl::compose(kernel.path, &text, spec)?;
@@ -169,7 +212,7 @@ impl Gpu {
         });
         match pollster::block_on(scope.pop()) {
             None => Ok(Pipeline {
-                id,
+                id: 0, // given when it is kept
                 raw,
                 layout,
                 bindings: composed.bindings.iter().map(|b| b.index).collect(),

@@ -7,23 +7,30 @@
 //! | `buffer` | [`Buffer`] and the pool it returns to |
 //! | `wgsl` | the composer: `//!use`, constant rewriting, binding scan, line map |
 //! | `kernel` | [`Kernel`], [`Spec`], pipeline and bind-group caches |
+//! | `tune` | [`Tunable`]: knobs chosen by timing |
+//! | `choices` | the file that keeps them |
 //! | `stream` | recording dispatches, submitting them, uploads and read-backs |
 //! | `profile` | time, bytes and FLOPs of every kernel |
 //! | `error` | [`GpuError`], and how it travels out of an op |
 
 mod buffer;
 mod caps;
+mod choices;
 mod context;
 mod error;
 mod kernel;
 mod profile;
 mod stream;
+mod tune;
 pub mod wgsl;
 
 pub use buffer::{Buffer, MemoryUse};
 pub use caps::{Caps, Tier};
+pub use choices::cache_folder;
 pub use context::{AdapterChoice, Gpu, GpuOptions, adapter_list};
 pub use error::{GpuError, catch};
 pub use kernel::{Kernel, Spec, Value};
 pub use profile::{KernelTime, Profile, Work};
 pub use stream::{Pending, groups};
+pub(crate) use tune::trial_data;
+pub use tune::{Knobs, Trial, Tunable, TuneShape, Tuned};

@@ -57,12 +57,12 @@ impl Gpu {
         grid: [u32; 3],
         flops: u64,
     ) {
-        let Some(device) = self.device() else { return };
         if grid.contains(&0) {
             return;
         }
-        let grid = self.fold(grid, kernel);
         let immediates = bytemuck::bytes_of(params);
+        let Some(device) = self.device() else { return self.want(kernel, spec, immediates.len() as u32) };
+        let grid = self.fold(grid, kernel);
         let pipeline = self.pipeline(device, kernel, spec, immediates.len() as u32);
         assert_eq!(tensors.len(), pipeline.bindings.len(), "{}: bindings given and declared", kernel.path);
         let ranges: Vec<_> = tensors.iter().map(|t| t.bound_range()).collect();

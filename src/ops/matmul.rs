@@ -5,10 +5,11 @@
 //! fixed order (a rerun is bit-equal).
 //!
 //! Two kernels serve each: `matmul/tile.wgsl` on GPUs and for shapes that are not multiples of 4, `matmul/lanes*.wgsl`
-//! on CPU adapters. Operands past the binding limit are cut into ranges of rows.
+//! on CPU adapters. Operands past the binding limit are cut into ranges of rows. How large a block of the result a
+//! workgroup has may be tuned; into how many chunks a sum is cut may not, since its order follows from that.
 
 use super::{elem, out, split_rows, stored, u, wide, words};
-use crate::gpu::{Gpu, Kernel, Tier, groups};
+use crate::gpu::{Gpu, Kernel, Knobs, Tier, Trial, Tunable, TuneShape, Value, groups, trial_data};
 use crate::kernel;
 use crate::tape::{Ctx, Param, Var};
 use crate::tensor::{Storage, Tensor};
@@ -18,8 +19,6 @@ static LANES: Kernel = kernel!("matmul/lanes.wgsl");
 static LANES_NT: Kernel = kernel!("matmul/lanes_nt.wgsl");
 static SUM_PARTS: Kernel = kernel!("matmul/sum_parts.wgsl");
 static TILE: Kernel = kernel!("matmul/tile.wgsl");
-
-const TILE_SIDE: usize = 64;
 
 /// y = W x: a 1x1 convolution or a linear layer without bias.
 ///
@@ -134,16 +133,55 @@ struct TileParams {
     accumulate: u32,
 }
 
-/// Into blocks of how many the lane kernels cut `n` rows or columns of the result: those that cost least, when a block
-/// costs one unit a row, padding included, and 12 for loading the other operand (measured). Few sizes, because each is
-/// a kernel to compile; none larger, because the loop, written out, would outgrow a CPU core's instruction cache.
-fn lane_block(n: usize) -> usize {
-    let cost = |block: &usize| n.div_ceil(*block) * (block + 12);
-    [16, 24, 40].into_iter().min_by_key(cost).expect("there are three")
+/// What the lane kernels can cut rows or columns of the result into. Few sizes, because each is a kernel to compile;
+/// none larger, because the loop, written out, would outgrow a CPU core's instruction cache.
+const LANE_BLOCKS: [usize; 3] = [16, 24, 40];
+
+/// The block sizes for `n` rows or columns, the default first: the one that costs least, when a block costs one unit a
+/// row, padding included, and 12 for loading the other operand (measured).
+fn lane_blocks(n: usize) -> [usize; 3] {
+    let mut blocks = LANE_BLOCKS;
+    blocks.sort_by_key(|block| n.div_ceil(*block) * (block + 12));
+    blocks
 }
 
 /// Columns of y in a workgroup of the lane kernel.
 const LANE_COLUMNS: usize = 64;
+
+/// The kernels of matrix products that have knobs.
+pub static TUNABLES: [&Tunable; 3] = [&LANES_KNOBS, &LANES_NT_KNOBS, &TILE_KNOBS];
+
+/// Rows a workgroup; `[m, k, n, 1 where a is transposed]`.
+static LANES_KNOBS: Tunable = Tunable {
+    name: "matmul/lanes",
+    choices: |[m, ..]| lane_blocks(m).map(|rows| [u(rows), 0, 0]).to_vec(),
+    trial: |gpu, shape| Block::trial(gpu, shape, Block::run_lanes),
+};
+
+/// Rows and columns a workgroup, rows an invocation; `[m, k, n, variant]`.
+static TILE_KNOBS: Tunable = Tunable {
+    name: "matmul/tile",
+    choices: |_| vec![DEFAULT_TILE, [32, 64, 4], [64, 32, 4], [64, 64, 8], [128, 64, 8]],
+    trial: |gpu, shape| match shape[3] {
+        OUTER => outer_trial(gpu, shape, Outer::run_tile),
+        _ => Block::trial(gpu, shape, Block::run_tile),
+    },
+};
+
+const DEFAULT_TILE: Knobs = [64, 64, 4];
+
+/// Variants of a product: left matrix as it is or transposed, and right matrix transposed.
+const PLAIN: usize = 0;
+const TRANSPOSED: usize = 1;
+const OUTER: usize = 2;
+
+/// How much of a long axis is worth a trial: what a device does in some milliseconds, in moderate memory. More of it
+/// is the same work again, so longer ones share a choice.
+fn trial_length(gpu: &Gpu, m: usize, k: usize, n: usize) -> usize {
+    let flops = if gpu.caps().is_cpu { 1 << 26 } else { 1 << 34 };
+    let most = (flops / (2 * m * k)).min((1 << 24) / (m + k));
+    n.min(most.max(1024) / 64 * 64)
+}
 
 impl Block {
     /// The lane kernel reads and writes four elements at a time, and sums over four.
@@ -154,34 +192,64 @@ impl Block {
 
     fn run(&self, gpu: &Gpu, a: &Tensor, x: &Tensor, y: &Tensor) {
         let ((k, n), (m, _)) = (matrix(x), matrix(y));
-        let flops = 2 * (m * k * n) as u64;
-        let transpose = ("TRANSPOSE_A", (self.left == Left::Transposed).into());
+        let long = trial_length(gpu, m, k, n);
+        let shape = [m, k, long, if self.left == Left::Plain { PLAIN } else { TRANSPOSED }];
         if gpu.caps().tier == Tier::Cpu && self.fits_lanes(m, k, n) {
-            let rows = lane_block(m);
-            // what is added to is read first
-            let mut spec = stored(y, 4);
-            spec.extend(out(y));
-            spec.extend(wide(gpu, n));
-            spec.extend([transpose, ("ROWS", u(rows).into()), ("ACCUMULATE", self.accumulate.into())]);
-            let params = LanesParams { m: u(m), k: u(k), n4: u(n / 4), lda4: u(self.lda / 4), a04: u(self.a0 / 4) };
-            let grid = [groups(n, LANE_COLUMNS), groups(m, rows), 1];
-            gpu.run(&LANES, &spec, &params, &[a, x, y], grid, flops);
+            self.run_lanes(a, x, y, gpu.tuned(&LANES_KNOBS, shape));
         } else {
-            let params = TileParams {
-                m: u(m),
-                k: u(k),
-                n: u(n),
-                lda: u(self.lda),
-                a0: u(self.a0),
-                ldx: u(n),
-                chunk: u(k),
-                accumulate: self.accumulate.into(),
-            };
-            let grid = [groups(n, TILE_SIDE), groups(m, TILE_SIDE), 1];
-            let spec: Vec<_> = [transpose].into_iter().chain(words(y)).collect();
-            gpu.run(&TILE, &spec, &params, &[a, x, y], grid, flops);
+            self.run_tile(a, x, y, gpu.tuned(&TILE_KNOBS, shape));
         }
     }
+
+    fn run_lanes(&self, a: &Tensor, x: &Tensor, y: &Tensor, [rows, ..]: Knobs) {
+        let ((k, n), (m, _)) = (matrix(x), matrix(y));
+        // what is added to is read first
+        let mut spec = stored(y, 4);
+        spec.extend(out(y));
+        spec.extend(wide(x.gpu(), n));
+        spec.extend([self.transpose(), ("ROWS", rows.into()), ("ACCUMULATE", self.accumulate.into())]);
+        let params = LanesParams { m: u(m), k: u(k), n4: u(n / 4), lda4: u(self.lda / 4), a04: u(self.a0 / 4) };
+        let grid = [groups(n, LANE_COLUMNS), groups(m, rows as usize), 1];
+        x.gpu().run(&LANES, &spec, &params, &[a, x, y], grid, 2 * (m * k * n) as u64);
+    }
+
+    fn run_tile(&self, a: &Tensor, x: &Tensor, y: &Tensor, knobs: Knobs) {
+        let ((k, n), (m, _)) = (matrix(x), matrix(y));
+        let params = TileParams {
+            m: u(m),
+            k: u(k),
+            n: u(n),
+            lda: u(self.lda),
+            a0: u(self.a0),
+            ldx: u(n),
+            chunk: u(k),
+            accumulate: self.accumulate.into(),
+        };
+        let mut spec = tile_spec(knobs);
+        spec.extend([self.transpose()].into_iter().chain(words(y)));
+        x.gpu().run(&TILE, &spec, &params, &[a, x, y], tile_grid(m, n, 1, knobs), 2 * (m * k * n) as u64);
+    }
+
+    fn transpose(&self) -> (&'static str, Value) {
+        ("TRANSPOSE_A", (self.left == Left::Transposed).into())
+    }
+
+    fn trial(gpu: &Gpu, [m, k, n, variant]: TuneShape, run: fn(&Block, &Tensor, &Tensor, &Tensor, Knobs)) -> Trial {
+        let left = if variant == PLAIN { Left::Plain } else { Left::Transposed };
+        let (rows, columns) = if left == Left::Plain { (m, k) } else { (k, m) };
+        let (a, x) = (trial_data(gpu, &[rows, columns]), trial_data(gpu, &[k, n]));
+        let y = Tensor::empty(gpu, "trial", &[m, n]);
+        let block = Block { left, a0: 0, lda: columns, accumulate: false };
+        Trial { out: y.clone(), run: Box::new(move |knobs| run(&block, &a, &x, &y, knobs)) }
+    }
+}
+
+fn tile_spec([rows, columns, each]: Knobs) -> Vec<(&'static str, Value)> {
+    vec![("ROWS", rows.into()), ("COLUMNS", columns.into()), ("EACH", each.into())]
+}
+
+fn tile_grid(m: usize, n: usize, parts: usize, [rows, columns, _]: Knobs) -> [u32; 3] {
+    [groups(n, columns as usize), groups(m, rows as usize), u(parts)]
 }
 
 #[repr(C)]
@@ -216,27 +284,73 @@ pub(super) fn outer_product(a: &Tensor, b: &Tensor, y: &Tensor, accumulate: bool
 
 fn outer_block(gpu: &Gpu, a: &Tensor, b: &Tensor, y: &Tensor, (y0, ldy): (usize, usize), accumulate: bool) {
     let ((m, n), (j, _)) = (matrix(a), matrix(b));
-    let flops = 2 * (m * j * n) as u64;
-    let lanes = gpu.caps().tier == Tier::Cpu && n % 4 == 0;
-    let (rows, columns) = if lanes { (lane_block(m), lane_block(j)) } else { (TILE_SIDE, TILE_SIDE) };
-    // enough workgroups to balance 16 cores, or to occupy a large GPU
-    let wanted = if lanes { 64 } else { 512 };
-    let parts = chunks(wanted, m.div_ceil(rows) * j.div_ceil(columns), n);
-    // chunks of whole vec4s
-    let chunk = n.div_ceil(parts).div_ceil(4) * 4;
-    let parts = n.div_ceil(chunk);
-    let part = Tensor::empty(gpu, "weight gradient parts", &[parts, m, j]);
-    let grid = [groups(j, columns), groups(m, rows), u(parts)];
-    if lanes {
-        let params = LanesNtParams { m: u(m), j: u(j), n4: u(n / 4), chunk4: u(chunk / 4) };
-        let spec = [("ROWS", u(rows).into()), ("BLOCKS", u(columns / 8).into())];
-        gpu.run(&LANES_NT, &spec, &params, &[a, b, &part], grid, flops);
+    let outer = Outer::new(gpu, m, j, n);
+    let part = Tensor::empty(gpu, "weight gradient parts", &[outer.parts, m, j]);
+    let shape = [m, trial_length(gpu, m, j, n), j, OUTER];
+    if outer.lanes {
+        outer.run_lanes(a, b, &part, gpu.tuned(&LANES_NT_KNOBS, shape));
     } else {
-        let params =
-            TileParams { m: u(m), k: u(n), n: u(j), lda: u(n), a0: 0, ldx: u(n), chunk: u(chunk), accumulate: 0 };
-        gpu.run(&TILE, &[("TRANSPOSE_X", true.into())], &params, &[a, b, &part], grid, flops);
+        outer.run_tile(a, b, &part, gpu.tuned(&TILE_KNOBS, shape));
     }
     add_parts(&part, y, (m, j), (y0, ldy), accumulate);
+}
+
+/// Rows a workgroup and blocks of eight columns; `[m, n, j, OUTER]`, summed over n. The default, and each of the two
+/// sizes and both exchanged for the next best.
+static LANES_NT_KNOBS: Tunable = Tunable {
+    name: "matmul/lanes_nt",
+    choices: |[m, _, j, _]| {
+        let (rows, columns) = (lane_blocks(m), lane_blocks(j));
+        [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(r, c)| [u(rows[r]), u(columns[c] / 8), 0]).to_vec()
+    },
+    trial: |gpu, shape| outer_trial(gpu, shape, Outer::run_lanes),
+};
+
+/// The chunks of a bᵀ.
+struct Outer {
+    lanes: bool,
+    chunk: usize,
+    parts: usize,
+}
+
+impl Outer {
+    /// Cuts a sum of length `n` for a result of `m` by `j`, whatever the knobs.
+    fn new(gpu: &Gpu, m: usize, j: usize, n: usize) -> Outer {
+        let lanes = gpu.caps().tier == Tier::Cpu && n.is_multiple_of(4);
+        let tile = || (DEFAULT_TILE[0] as usize, DEFAULT_TILE[1] as usize);
+        let (rows, columns) = if lanes { (lane_blocks(m)[0], lane_blocks(j)[0]) } else { tile() };
+        // enough workgroups to balance 16 cores, or to occupy a large GPU
+        let wanted = if lanes { 64 } else { 512 };
+        let parts = chunks(wanted, m.div_ceil(rows) * j.div_ceil(columns), n);
+        // chunks of whole vec4s
+        let chunk = n.div_ceil(parts).div_ceil(4) * 4;
+        Outer { lanes, chunk, parts: n.div_ceil(chunk) }
+    }
+
+    fn run_lanes(&self, a: &Tensor, b: &Tensor, part: &Tensor, [rows, blocks, _]: Knobs) {
+        let ((m, n), (j, _)) = (matrix(a), matrix(b));
+        let params = LanesNtParams { m: u(m), j: u(j), n4: u(n / 4), chunk4: u(self.chunk / 4) };
+        let spec = [("ROWS", rows.into()), ("BLOCKS", blocks.into())];
+        let grid = [groups(j, 8 * blocks as usize), groups(m, rows as usize), u(self.parts)];
+        a.gpu().run(&LANES_NT, &spec, &params, &[a, b, part], grid, 2 * (m * j * n) as u64);
+    }
+
+    fn run_tile(&self, a: &Tensor, b: &Tensor, part: &Tensor, knobs: Knobs) {
+        let ((m, n), (j, _)) = (matrix(a), matrix(b));
+        let chunk = u(self.chunk);
+        let params = TileParams { m: u(m), k: u(n), n: u(j), lda: u(n), a0: 0, ldx: u(n), chunk, accumulate: 0 };
+        let mut spec = tile_spec(knobs);
+        spec.push(("TRANSPOSE_X", true.into()));
+        let grid = tile_grid(m, j, self.parts, knobs);
+        a.gpu().run(&TILE, &spec, &params, &[a, b, part], grid, 2 * (m * j * n) as u64);
+    }
+}
+
+fn outer_trial(gpu: &Gpu, [m, n, j, _]: TuneShape, run: fn(&Outer, &Tensor, &Tensor, &Tensor, Knobs)) -> Trial {
+    let outer = Outer::new(gpu, m, j, n);
+    let (a, b) = (trial_data(gpu, &[m, n]), trial_data(gpu, &[j, n]));
+    let part = Tensor::empty(gpu, "trial", &[outer.parts, m, j]);
+    Trial { out: part.clone(), run: Box::new(move |knobs| run(&outer, &a, &b, &part, knobs)) }
 }
 
 /// Into how many chunks a sum of length `n` is cut when the result has `tiles` tiles and so many workgroups are wanted.

@@ -5,7 +5,7 @@
 
 pub use super::recipe::{InputScaling, Level, OptimizerKind, Precision, Recipe, SimilarityKind, TrainConfig};
 use crate::audio::CropRule;
-use crate::gpu::{AdapterChoice, GpuOptions, Tier};
+use crate::gpu::{AdapterChoice, GpuOptions, Tier, cache_folder};
 use crate::nn::cola::Similarity;
 use crate::nn::model::ModelConfig;
 use crate::optim::{AdamConfig, EpsConvention, Schedule};
@@ -106,7 +106,8 @@ impl TrainConfig {
             name => Some(name.parse::<Tier>().map_err(ConfigError::Range)?),
         };
         let memory_limit_bytes = (self.memory_budget.0 > 0).then_some(self.memory_budget.0);
-        Ok(GpuOptions { adapter, tier, memory_limit_bytes, ..GpuOptions::default() })
+        let tune_in = if self.tune { cache_folder() } else { None };
+        Ok(GpuOptions { adapter, tier, memory_limit_bytes, tune_in, ..GpuOptions::default() })
     }
 
     /// The network.
@@ -163,6 +164,7 @@ const MAY_CHANGE: &[&str] = &[
     "adapter",
     "tier",
     "memory_budget",
+    "tune",
     "strict",
 ];
 
@@ -299,6 +301,7 @@ mod tests {
             changed.fingerprint()
         };
         assert_eq!(of(|c| (c.workers, c.steps, c.data) = (9, 9, "moved".into())), config.fingerprint());
+        assert_eq!(of(|c| c.tune = false), config.fingerprint());
         assert_ne!(of(|c| c.lr = 0.5), config.fingerprint());
         assert_ne!(of(|c| c.seed = 1), config.fingerprint());
     }

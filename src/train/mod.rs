@@ -11,6 +11,7 @@ mod error;
 pub mod held_out;
 pub mod memory;
 pub mod metrics;
+pub mod prepare;
 pub mod progress;
 pub mod recipe;
 mod records;

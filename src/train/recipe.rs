@@ -181,6 +181,8 @@ pub struct TrainConfig {
     pub tier: String,
     /// Most device memory to hold; 0 for no limit.
     pub memory_budget: Bytes,
+    /// Whether kernels get the settings that are fastest on the adapter; results are the same.
+    pub tune: bool,
     /// The first bad file ends the run.
     pub strict: bool,
 }
@@ -260,6 +262,7 @@ impl TrainConfig {
             adapter: "best".into(),
             tier: "auto".into(),
             memory_budget: Bytes(0),
+            tune: true,
             strict: false,
         }
     }

@@ -10,6 +10,7 @@ use super::error::TrainError;
 use super::held_out::{self, HeldOut, HeldOutScore};
 use super::memory;
 use super::metrics::StepMetrics;
+use super::prepare;
 use super::records::Records;
 use super::step::{State, StepPending, StepResult, train_step};
 use crate::audio::{Clip, Loader, LoaderConfig, PairBatch, SEGMENT_SAMPLES};
@@ -92,6 +93,7 @@ impl<'a> Trainer<'a> {
     fn new(gpu: &Gpu, job: Job<'a>) -> Result<Trainer<'a>, TrainError> {
         let Job { clips, run, config, stop } = job;
         let began = Instant::now();
+        prepare::for_training(gpu, config);
         let data = describe(&clips);
         let (train, held) = held_out::split(clips, config.held_out, config.seed);
         let train = Arc::new(train);

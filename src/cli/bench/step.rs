@@ -6,6 +6,7 @@ use cola::bench::peaks::Peaks;
 use cola::bench::step::{KernelRow, StepBench, fused_floor_ms, kernel_rows};
 use cola::train::config::{Precision, Recipe, TrainConfig};
 use cola::train::memory;
+use cola::train::prepare::prepare;
 use cola::train::progress::human_bytes;
 use serde::Serialize;
 use std::process::ExitCode;
@@ -60,7 +61,14 @@ struct Report {
     /// And to submit it; a software adapter computes in that time.
     submit_ms: f64,
     dispatches: usize,
-    /// First step, with everything that is compiled for it.
+    /// Timing knobs before the first step: how long, for how many shapes, and how many of them have others now.
+    tuning_ms: f64,
+    tuned: usize,
+    changed: usize,
+    /// Compiling kernels before the first step, and how many.
+    compiling_ms: f64,
+    compiled: usize,
+    /// First step, with what the driver puts off until then.
     first_step_ms: f64,
     peak_bytes: u64,
     /// The sum of the kernels' floors, and its share of the step.
@@ -94,10 +102,13 @@ impl Args {
         if !self.forward {
             memory::ensure_fits(&gpu, &config)?;
         }
+        let bench = if self.forward { StepBench::forward } else { StepBench::training };
+        let prepared = prepare(&gpu, &|dry| {
+            bench(dry, &config).single_ms();
+        });
         let peaks = Peaks::measure(&gpu);
         // what the peaks were measured on is not the step's
         gpu.trim();
-        let bench = if self.forward { StepBench::forward } else { StepBench::training };
         let mut bench = bench(&gpu, &config);
         gpu.reset_peak();
         let first_step_ms = bench.single_ms();
@@ -115,6 +126,11 @@ impl Args {
             encode_ms: times.encode_ms,
             submit_ms: times.submit_ms,
             dispatches: kernels.iter().map(|row| row.calls).sum(),
+            tuning_ms: 1e3 * prepared.tuning.as_secs_f64(),
+            tuned: prepared.tuned.timed,
+            changed: prepared.tuned.changed,
+            compiling_ms: 1e3 * prepared.compiling.as_secs_f64(),
+            compiled: prepared.compiled,
             first_step_ms,
             peak_bytes,
             floor_ms,
@@ -155,6 +171,14 @@ impl Report {
             self.first_step_ms / 1e3,
             human_bytes(self.peak_bytes),
             human_bytes(self.peak_bytes / self.segments as u64)
+        );
+        println!(
+            "before it {} kernels compiled in {:.1} s, {} shapes tuned in {:.1} s ({} changed)",
+            self.compiled,
+            self.compiling_ms / 1e3,
+            self.tuned,
+            self.tuning_ms / 1e3,
+            self.changed
         );
         println!(
             "{} dispatches, recorded in {:.2} ms, submitted in {:.2} ms{}",

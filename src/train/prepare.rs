@@ -1,0 +1,57 @@
+//! What comes before the first step: kernels are tuned to its shapes and compiled on all cores, with a bar.
+
+use super::config::TrainConfig;
+use super::step::{State, train_step_on_device};
+use crate::audio::SEGMENT_SAMPLES;
+use crate::frontend::InputNorm;
+use crate::gpu::{Gpu, Tuned};
+use crate::tensor::Tensor;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::time::{Duration, Instant};
+
+/// What was done, and how long it took.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Prepared {
+    /// Shapes that were timed, if the device may be tuned.
+    pub tuned: Tuned,
+    /// Time for that.
+    pub tuning: Duration,
+    /// Kernels that were compiled afterwards.
+    pub compiled: usize,
+    /// Time for that.
+    pub compiling: Duration,
+}
+
+/// Prepares the device for `step`, which is followed on another one that computes nothing.
+pub fn prepare(gpu: &Gpu, step: &dyn Fn(&Gpu)) -> Prepared {
+    let start = Instant::now();
+    let bar = bar("tuning kernels");
+    let tuned = gpu.tune(step, &mut |done, total| show(&bar, done, total));
+    bar.finish_and_clear();
+    let tuning = start.elapsed();
+    let bar = self::bar("compiling kernels");
+    let compiled = gpu.compile_ahead(step, &mut |done, total| show(&bar, done, total));
+    bar.finish_and_clear();
+    Prepared { tuned, tuning, compiled, compiling: start.elapsed() - tuning }
+}
+
+/// Prepares the device for the steps of a run.
+pub fn for_training(gpu: &Gpu, config: &TrainConfig) -> Prepared {
+    let step = |dry: &Gpu| {
+        let mut state = State::new(dry, config, InputNorm::PAPER, u64::MAX);
+        let samples = Tensor::empty(dry, "samples", &[2 * config.batch, SEGMENT_SAMPLES]);
+        train_step_on_device(&mut state, samples, true).wait();
+    };
+    prepare(gpu, &step)
+}
+
+/// A bar on a terminal, nothing elsewhere.
+fn bar(what: &'static str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg} {wide_bar:.cyan/dim} {pos}/{len}");
+    ProgressBar::new(0).with_style(style.expect("the template above is a constant")).with_message(what)
+}
+
+fn show(bar: &ProgressBar, done: usize, total: usize) {
+    bar.set_length(total as u64);
+    bar.set_position(done as u64);
+}
