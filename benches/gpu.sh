@@ -59,7 +59,7 @@ part() {
 } >"$new/machine.txt"
 
 # A small step tells which adapter it is, and compiles the kernels.
-"$COLA" bench step --batch 2 --steps 1 --json ${ADAPTER:+--adapter "$ADAPTER"} >"$new/adapter.json"
+"$COLA" bench step --batch 2 --steps 1 --no-tune --json ${ADAPTER:+--adapter "$ADAPTER"} >"$new/adapter.json"
 adapter=$(value adapter "$new/adapter.json")
 driver=$(value driver "$new/adapter.json")
 is_cpu=$(value is_cpu "$new/adapter.json")
@@ -74,6 +74,7 @@ if wanted doctor; then
     part doctor.txt "$COLA" doctor
 fi
 if wanted step; then
+    part "untuned-$BATCH.json" "$COLA" bench step --batch "$BATCH" --steps 30 --no-tune --json ${ADAPTER:+--adapter "$ADAPTER"}
     part "step-$BATCH.json" "$COLA" bench step --batch "$BATCH" --steps 30 --json ${ADAPTER:+--adapter "$ADAPTER"}
     part "mixed-$BATCH.json" "$COLA" bench step --batch "$BATCH" --steps 30 --precision mixed --json ${ADAPTER:+--adapter "$ADAPTER"}
     part "forward-$BATCH.json" "$COLA" bench step --batch "$BATCH" --steps 30 --forward --json ${ADAPTER:+--adapter "$ADAPTER"}

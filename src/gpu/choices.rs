@@ -9,10 +9,16 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// Which kernel on which shape.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
     pub(super) kernel: Cow<'static, str>,
     pub(super) shape: TuneShape,
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "{} {:?}", self.kernel, self.shape)
+    }
 }
 
 /// The knobs of each shape that was timed.

@@ -11,7 +11,7 @@ use super::choices::{self, Choices, Key};
 use super::{Gpu, GpuError, catch};
 use crate::tensor::Tensor;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -41,8 +41,10 @@ pub struct Trial {
 
 /// Share of a step's work in the shapes that are worth timing, the largest first.
 const WORTH: f64 = 0.99;
-/// After this time the rest is left to the next start.
-const MOST: Duration = Duration::from_secs(5);
+/// After this time the rest is left to the next start; on a software adapter, where steps are few and the defaults were
+/// measured, sooner.
+const MOST: Duration = Duration::from_secs(15);
+const MOST_ON_CPU: Duration = Duration::from_secs(5);
 /// By how much a choice must beat the default, in every round, to replace it: on a busy machine the default stays.
 const GAIN: f64 = 0.03;
 /// How often each choice is timed, in turns.
@@ -107,25 +109,32 @@ impl Gpu {
             return Tuned::default();
         }
         let (begin, total) = (Instant::now(), left.len());
-        let mut tuned = Tuned::default();
+        let most = if self.caps().is_cpu { MOST_ON_CPU } else { MOST };
+        let (mut tuned, mut told) = (Tuned::default(), BTreeSet::new());
         for (key, tunable) in left {
-            if begin.elapsed() > MOST {
+            if begin.elapsed() > most {
                 break;
             }
             let choices = (tunable.choices)(key.shape);
-            let knobs = self.choose(tunable, key.shape, &choices);
+            let Picked { knobs, ratio, refused } = self.choose(tunable, key.shape, &choices);
+            tracing::debug!("{key:?}: {knobs:?}, {ratio:.2} of the default's time");
+            for (knobs, why) in refused {
+                if told.insert((tunable.name, knobs)) {
+                    tracing::warn!("{key:?} with knobs {knobs:?} is left out on {}: {why}", self.caps().adapter);
+                }
+            }
             tuned.timed += 1;
             tuned.changed += usize::from(knobs != choices[0]);
             self.tuning().chosen.insert(key, knobs);
+            self.trim(); // no trial's data for the next one's
             show(tuned.timed, total);
         }
         choices::write(&file, self.caps(), &self.tuning().chosen);
-        self.trim();
         self.reset_peak();
         tuned
     }
 
-    /// Shapes without a choice that take a notable part of `step`, the largest first.
+    /// Shapes without a choice that take a notable part of `step`, counted as trials have them; the largest first.
     fn worth_timing(&self, step: &dyn Fn(&Gpu)) -> Vec<(Key, &'static Tunable)> {
         let asked = std::mem::take(&mut self.follow(step).tuning().asked);
         let work = |key: &Key, times: usize| key.shape[..3].iter().product::<usize>() as f64 * times as f64;
@@ -142,7 +151,7 @@ impl Gpu {
         worth.map(|(_, key, tunable)| (key, tunable)).filter(|(key, _)| !tuning.chosen.contains_key(key)).collect()
     }
 
-    fn choose(&self, tunable: &Tunable, shape: TuneShape, choices: &[Knobs]) -> Knobs {
+    fn choose(&self, tunable: &Tunable, shape: TuneShape, choices: &[Knobs]) -> Picked {
         let Trial { out, run } = (tunable.trial)(self, shape);
         let result = |knobs| {
             out.clear(); // so that nothing of the last result is left to be taken for this one's
@@ -160,16 +169,7 @@ impl Gpu {
         run(choices[0]);
         let times = LEAST.div_duration_f64(time(choices[0], 1)).ceil().clamp(1.0, 100.0) as u32;
         let picked = pick(choices, |knobs| catch(|| result(knobs)), |knobs| time(knobs, times));
-        let Picked { knobs, ratio, refused } = picked.unwrap_or_else(|error| error.raise());
-        let name = tunable.name;
-        tracing::debug!("{name} {shape:?}: {knobs:?}, {ratio:.2} of the default's time");
-        for (knobs, why) in refused {
-            tracing::warn!(
-                "{name} with knobs {knobs:?} is left out on {}, shape {shape:?}: {why}",
-                self.caps().adapter
-            );
-        }
-        knobs
+        picked.unwrap_or_else(|error| error.raise())
     }
 }
 
