@@ -238,20 +238,28 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     for (var l = 0u; l < 8u; l++) {
         put(0u, l, lane, Four(bins0[l], bins16[l]));
     }
-    // between two edges the bins rise towards one band and fall away from the one before it
+    // Between two edges the bins rise towards one band and fall away from the one before it. What is the same for all
+    // frames each lane loads an eighth of, and a shuffle hands round.
     var rising = 0.0;
-    for (var edge = 0u; edge <= BANDS; edge++) {
-        var bin = bands[edge].x;
-        let end = bands[edge + 1u].y;
-        var sums = vec2(rising, 0.0); // of the band that ends, and of the one that begins
-        for (var i = bands[edge].y; i < end; i++) {
-            let w = weights[i];
-            sums += w.xy * magnitude(bin, lane) + w.zw * magnitude(bin + 1u, lane);
-            bin += 2u;
-        }
-        rising = sums.y;
-        if edge > 0u && row < p.rows {
-            y[row * BANDS + edge - 1u] = log(clamp(sums.x, p.floor, p.ceil));
+    for (var edges = 0u; edges <= BANDS; edges += WG) {
+        let here = bands[min(edges + lane, BANDS)];
+        let ends = bands[min(edges + lane, BANDS) + 1u].y;
+        for (var edge = edges; edge < min(edges + WG, BANDS + 1u); edge++) {
+            var bin = subgroupShuffle(here.x, edge - edges);
+            let end = subgroupShuffle(ends, edge - edges);
+            var sums = vec2(rising, 0.0); // of the band that ends, and of the one that begins
+            for (var first = subgroupShuffle(here.y, edge - edges); first < end; first += WG) {
+                let eight = weights[min(first + lane, end - 1u)];
+                for (var i = first; i < min(first + WG, end); i++) {
+                    let w = subgroupShuffle(eight, i - first);
+                    sums += w.xy * magnitude(bin, lane) + w.zw * magnitude(bin + 1u, lane);
+                    bin += 2u;
+                }
+            }
+            rising = sums.y;
+            if edge > 0u && row < p.rows {
+                y[row * BANDS + edge - 1u] = log(clamp(sums.x, p.floor, p.ceil));
+            }
         }
     }
 }
