@@ -30,16 +30,9 @@ var<immediate> p: Params;
 //!use lib/out.wgsl
 //!use lib/words.wgsl
 //!use lib/on_load.wgsl
+//!use lib/raw_strip.wgsl
 //!use lib/halo.wgsl
 //!use lib/strip.wgsl
-
-fn single(i: u32) -> f32 {
-    return on_load(element(x[i / PER_WORD], i));
-}
-
-fn quad(i: u32) -> vec4<f32> {
-    return on_load4(widen(x4[i]));
-}
 
 var<private> rows: array<array<f32, SPAN>, K>;
 var<private> taps: array<f32, K * K>;

@@ -1,12 +1,13 @@
 //! `cola embed`: vectors of files.
 
-use super::run::{EncoderArgs, bar, tell_skipped};
+use super::run::{EncoderArgs, tell_skipped};
 use anyhow::{Result, ensure};
 use cola::audio::{Clip, DiscoverOptions, SAMPLE_RATE_HZ, discover};
 use cola::eval::embed::{Vectors, count_segments, embed};
 use cola::eval::encoder::Encoder;
 use cola::eval::neighbours::{CosineIndex, standardised};
 use cola::eval::npy::{write_csv, write_npy};
+use cola::train::progress::bar;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;

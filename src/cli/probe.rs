@@ -1,6 +1,6 @@
 //! `cola probe`: how good a representation is on labelled clips.
 
-use super::run::{EncoderArgs, bar, folder_of, tell_skipped};
+use super::run::{EncoderArgs, folder_of, tell_skipped};
 use anyhow::{Context, Result, ensure};
 use cola::audio::{DiscoverOptions, Discovery, Split, discover_task};
 use cola::eval::embed::{Vectors, count_segments, embed};
@@ -11,6 +11,7 @@ use cola::eval::probe_log::{ProbeRecord, add_record};
 use cola::eval::stats::log_mel_statistics;
 use cola::gpu::Gpu;
 use cola::train::atomic::write_atomic;
+use cola::train::progress::bar;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

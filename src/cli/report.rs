@@ -1,6 +1,6 @@
 //! `cola report`: a run on one page.
 
-use super::run::{EncoderArgs, bar, tell_skipped};
+use super::run::{EncoderArgs, tell_skipped};
 use anyhow::{Result, ensure};
 use cola::audio::{Clip, DiscoverOptions, SAMPLE_RATE_HZ, decode_range, discover, discover_task};
 use cola::eval::embed::{Vectors, count_segments, embed};
@@ -16,6 +16,7 @@ use cola::train::atomic::write_atomic;
 use cola::train::config::{CONFIG_FILE, TrainConfig};
 use cola::train::environment::Environment;
 use cola::train::metrics::{METRICS_FILE, read_metrics};
+use cola::train::progress::bar;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -7,7 +7,6 @@ use cola::eval::encoder::Encoder;
 use cola::gpu::Gpu;
 use cola::nn::efficientnet::Pooling;
 use cola::train::config::InputScaling;
-use indicatif::{ProgressBar, ProgressStyle};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -41,14 +40,6 @@ impl EncoderArgs {
     pub fn load(&self, gpu: &Gpu, source: &Path, clips: &Arc<Vec<Clip>>) -> Result<Encoder> {
         Ok(Encoder::load(gpu, source, self.input_norm, self.pooling, clips, self.workers())?)
     }
-}
-
-/// A bar on a terminal, nothing elsewhere.
-pub fn bar(what: &str, total: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg} {wide_bar:.cyan/dim} {pos}/{len}  ETA {eta}");
-    let bar = ProgressBar::new(total).with_style(style.expect("the template above is a constant"));
-    bar.set_message(what.to_string());
-    bar
 }
 
 /// Says which files were left out: the first few, and how many.

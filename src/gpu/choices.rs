@@ -95,6 +95,7 @@ pub(super) fn write(file: &Path, caps: &Caps, choices: &Choices) {
         let mut partial = tempfile::NamedTempFile::new_in(folder)?;
         serde_json::to_writer(&mut partial, &text)?;
         partial.flush()?;
+        partial.as_file().sync_all()?;
         partial.persist(file)?;
         Ok(())
     };

@@ -111,8 +111,8 @@ impl MbConv {
     /// kernels can.
     pub fn raw_storage(&self, cx: &Ctx, [_, n, h, w]: [usize; 4]) -> Storage {
         let wide = self.shape.inputs * self.shape.expansion;
-        let packs = cx.fused && packs([wide, n, h, w], self.shape.kernel, self.shape.stride);
-        if packs { cx.storage } else { Storage::F32 }
+        let packs = packs([wide, n, h, w], self.shape.kernel, self.shape.stride);
+        if packs { cx.raw_storage(n * h * w) } else { Storage::F32 }
     }
 
     /// What follows the expand stage, of the raw output x `[wide, N, H, W]` of a convolution whose batch norm and swish

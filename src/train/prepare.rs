@@ -1,12 +1,13 @@
 //! What comes before the first step: kernels are tuned to its shapes and compiled on all cores, with a bar.
 
 use super::config::TrainConfig;
+use super::progress::bar;
 use super::step::{State, train_step_on_device};
 use crate::audio::SEGMENT_SAMPLES;
 use crate::frontend::InputNorm;
 use crate::gpu::{Gpu, Tuned};
 use crate::tensor::Tensor;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use std::time::{Duration, Instant};
 
 /// What was done, and how long it took.
@@ -25,13 +26,13 @@ pub struct Prepared {
 /// Prepares the device for `step`, which is followed on another one that computes nothing.
 pub fn prepare(gpu: &Gpu, step: &dyn Fn(&Gpu)) -> Prepared {
     let start = Instant::now();
-    let bar = bar("tuning kernels");
-    let tuned = gpu.tune(step, &mut |done, total| show(&bar, done, total));
-    bar.finish_and_clear();
+    let tuning_bar = bar("tuning kernels", 0);
+    let tuned = gpu.tune(step, &mut |done, total| show(&tuning_bar, done, total));
+    tuning_bar.finish_and_clear();
     let tuning = start.elapsed();
-    let bar = self::bar("compiling kernels");
-    let compiled = gpu.compile_ahead(step, &mut |done, total| show(&bar, done, total));
-    bar.finish_and_clear();
+    let compiling_bar = bar("compiling kernels", 0);
+    let compiled = gpu.compile_ahead(step, &mut |done, total| show(&compiling_bar, done, total));
+    compiling_bar.finish_and_clear();
     Prepared { tuned, tuning, compiled, compiling: start.elapsed() - tuning }
 }
 
@@ -43,12 +44,6 @@ pub fn for_training(gpu: &Gpu, config: &TrainConfig) -> Prepared {
         train_step_on_device(&mut state, samples, true).wait();
     };
     prepare(gpu, &step)
-}
-
-/// A bar on a terminal, nothing elsewhere.
-fn bar(what: &'static str) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg} {wide_bar:.cyan/dim} {pos}/{len}");
-    ProgressBar::new(0).with_style(style.expect("the template above is a constant")).with_message(what)
 }
 
 fn show(bar: &ProgressBar, done: usize, total: usize) {

@@ -10,6 +10,14 @@ use super::metrics::StepMetrics;
 /// How often a line is printed where there is no terminal: enough to see life, too seldom to fill a log.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
+/// A bar for anything but training: on a terminal, nothing elsewhere.
+pub fn bar(what: &str, total: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg} {wide_bar:.cyan/dim} {pos}/{len}  ETA {eta}");
+    let bar = ProgressBar::new(total).with_style(style.expect("the template above is a constant"));
+    bar.set_message(what.to_string());
+    bar
+}
+
 /// Progress of a training run, on standard error (standard output is left to results).
 pub struct Progress {
     total: u64,

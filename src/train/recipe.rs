@@ -79,7 +79,7 @@ pub enum Precision {
     /// As f32.
     #[default]
     F32,
-    /// Raw outputs of the wide convolutions as f16: half their memory. Gradients stay f32, so no loss scaling is needed.
+    /// Raw outputs of the convolutions as f16: half their memory. Gradients stay f32, so no loss scaling is needed.
     Mixed,
 }
 
