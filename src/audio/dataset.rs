@@ -20,13 +20,27 @@ use super::{MIN_SAMPLES, SAMPLE_RATE_HZ};
 /// Extensions that folders are searched for; what a file really is, its content decides.
 pub const EXTENSIONS: &[&str] = &[".wav", ".wave", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".aifc"];
 
-/// Which half of a labelled task a clip belongs to; clips without labels are all `Train`.
+/// Which part of a labelled task a clip belongs to; clips of which nothing is said are `Train`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Split {
     /// Fits the classifier, or pre-trains.
     Train,
+    /// Decides when to stop, where anything does; neither pre-trained on nor fitted to.
+    Valid,
     /// Only measured on.
     Test,
+}
+
+impl Split {
+    /// The split that people call so.
+    pub(super) fn named(name: &str) -> Option<Split> {
+        match name.to_lowercase().as_str() {
+            "train" | "training" => Some(Split::Train),
+            "valid" | "validation" | "val" | "dev" => Some(Split::Valid),
+            "test" | "testing" => Some(Split::Test),
+            _ => None,
+        }
+    }
 }
 
 /// A recording or a part of one.
@@ -38,10 +52,18 @@ pub struct Clip {
     pub start: u64,
     /// Length in samples at 16 kHz, at least [`MIN_SAMPLES`].
     pub samples: u64,
-    /// Index into [`Discovery::labels`].
-    pub label: Option<u32>,
-    /// Which half of the task.
+    /// Indices into [`Discovery::labels`], ascending: one in a task of one label a clip, any number in a multi-label
+    /// task, none without labels.
+    pub labels: Vec<u32>,
+    /// Which part of the task.
     pub split: Split,
+}
+
+impl Clip {
+    /// The label, the first of several.
+    pub fn label(&self) -> Option<u32> {
+        self.labels.first().copied()
+    }
 }
 
 /// How to look for clips.
@@ -60,6 +82,8 @@ pub struct Discovery {
     pub clips: Vec<Clip>,
     /// Label names, sorted; empty without labels.
     pub labels: Vec<String>,
+    /// Whether a clip may have several labels, or none.
+    pub multi_label: bool,
     /// Files left out and why.
     pub skipped: Vec<(PathBuf, AudioError)>,
 }
@@ -92,9 +116,9 @@ pub fn discover(source: &Path, options: DiscoverOptions) -> Result<Discovery> {
     probe_all(source, entries, options)
 }
 
-/// A labelled task: `TASK/{train,test}/<label>/*`, or `TASK/<label>/*`, or `TASK/metadata.csv` with
-/// `file_name,label[,split]`, or a manifest file. Where no split is given, `test_fraction` of the files of every
-/// label are drawn for the test with `seed`.
+/// A labelled task: `TASK/{train,test}/<label>/*` and if you like `TASK/valid`, or `TASK/<label>/*`, or
+/// `TASK/metadata.csv` with `file_name,label[,split]`, or a manifest file. Where no split is given, `test_fraction` of
+/// the files of every label are drawn for the test with `seed`.
 pub fn discover_task(task: &Path, test_fraction: f64, seed: u64, options: DiscoverOptions) -> Result<Discovery> {
     let layout = |detail: &str| AudioError::Layout { path: task.to_path_buf(), detail: detail.to_string() };
     let metadata = task.join("metadata.csv");
@@ -108,6 +132,10 @@ pub fn discover_task(task: &Path, test_fraction: f64, seed: u64, options: Discov
     } else if train.is_dir() && test.is_dir() {
         let mut entries = labelled_folder(&train, Some(Split::Train))?;
         entries.extend(labelled_folder(&test, Some(Split::Test))?);
+        let valid = ["valid", "validation", "val", "dev"].map(|name| task.join(name));
+        if let Some(valid) = valid.iter().find(|folder| folder.is_dir()) {
+            entries.extend(labelled_folder(valid, Some(Split::Valid))?);
+        }
         entries
     } else if train.is_dir() || test.is_dir() {
         return Err(layout("has one of train/ and test/ but not the other; add it, or remove that level"));
@@ -116,7 +144,7 @@ pub fn discover_task(task: &Path, test_fraction: f64, seed: u64, options: Discov
     } else {
         return Err(layout("is neither a folder nor a .csv or .jsonl manifest; give a labelled folder"));
     };
-    if let Some(entry) = entries.iter().find(|e| e.label.is_none()) {
+    if let Some(entry) = entries.iter().find(|e| e.labels.is_empty() && !e.multi_label) {
         let detail = format!("{} has no label; every row of a task needs one", entry.path.display());
         return Err(layout(&detail));
     }
@@ -162,23 +190,23 @@ fn labelled_folder(folder: &Path, split: Option<Split>) -> Result<Vec<Entry>> {
     for path in audio_files(folder)? {
         let below = path.strip_prefix(folder).unwrap_or(&path);
         let mut levels = below.components();
-        let label = levels.next().map(|c| c.as_os_str().to_string_lossy().into_owned());
+        let labels = levels.next().map(|c| c.as_os_str().to_string_lossy().into_owned()).into_iter().collect();
         if levels.next().is_none() {
             return Err(AudioError::Layout {
                 path: path.clone(),
                 detail: format!("lies in {} without a label folder; move it into one", folder.display()),
             });
         }
-        entries.push(Entry { label, split, ..Entry::of(path) });
+        entries.push(Entry { labels, split, ..Entry::of(path) });
     }
     Ok(entries)
 }
 
-/// Draws the test files among the entries without a split, label by label, whole files only.
+/// Draws the test files among the entries without a split, label by label (the first of several), whole files only.
 fn draw_test(entries: &mut [Entry], test_fraction: f64, seed: u64) {
     let mut files: BTreeMap<String, BTreeSet<PathBuf>> = BTreeMap::new();
     for e in entries.iter().filter(|e| e.split.is_none()) {
-        files.entry(e.label.clone().unwrap_or_default()).or_default().insert(e.path.clone());
+        files.entry(e.labels.first().cloned().unwrap_or_default()).or_default().insert(e.path.clone());
     }
     let mut drawn: HashMap<PathBuf, Split> = HashMap::new();
     for (i, paths) in files.into_values().enumerate() {
@@ -234,20 +262,24 @@ fn probe_all(source: &Path, entries: Vec<Entry>, options: DiscoverOptions) -> Re
             None => AudioError::NoAudio { path: source.to_path_buf() },
         });
     }
-    let names: BTreeSet<&String> = usable.iter().filter_map(|(e, ..)| e.label.as_ref()).collect();
+    let names: BTreeSet<&String> = usable.iter().flat_map(|(e, ..)| &e.labels).collect();
     let labels: Vec<String> = names.into_iter().cloned().collect();
-    let label_of = |e: &Entry| e.label.as_ref().and_then(|l| labels.binary_search(l).ok()).map(|i| i as u32);
+    let multi_label = usable.iter().any(|(e, ..)| e.multi_label);
+    let labels_of = |e: &Entry| {
+        let numbers = e.labels.iter().filter_map(|l| labels.binary_search(l).ok()).map(|i| i as u32);
+        numbers.collect::<BTreeSet<_>>().into_iter().collect()
+    };
     let clips = usable
         .into_iter()
         .map(|(e, start, samples)| Clip {
             path: e.path.clone(),
             start,
             samples,
-            label: label_of(e),
+            labels: labels_of(e),
             split: e.split.unwrap_or(Split::Train),
         })
         .collect();
-    Ok(Discovery { clips, labels, skipped })
+    Ok(Discovery { clips, labels, multi_label, skipped })
 }
 
 /// Probes `files` with several threads; with `strict` the rest is left alone after the first failure.

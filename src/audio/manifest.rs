@@ -1,7 +1,8 @@
 //! List files and manifests: which files, with which label, split and part of the file.
 //!
 //! CSV and JSONL know `path` (or `file_name`), `label`, `split`, `start_s` and `duration_s`; other columns are
-//! ignored. Rows whose split is a validation set are left out: nothing here is tuned on one.
+//! ignored. A task whose clips may have several labels, or none, has the column `labels` instead of `label`, with names
+//! separated by `;` (in JSONL an array does as well).
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +13,9 @@ use super::error::{AudioError, Result};
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Entry {
     pub path: PathBuf,
-    pub label: Option<String>,
+    pub labels: Vec<String>,
+    /// Whether a clip may have several labels, or none.
+    pub multi_label: bool,
     pub split: Option<Split>,
     pub start_s: Option<f64>,
     pub duration_s: Option<f64>,
@@ -21,7 +24,7 @@ pub(super) struct Entry {
 impl Entry {
     /// A whole file without a label.
     pub fn of(path: PathBuf) -> Entry {
-        Entry { path, label: None, split: None, start_s: None, duration_s: None }
+        Entry { path, labels: Vec::new(), multi_label: false, split: None, start_s: None, duration_s: None }
     }
 }
 
@@ -43,7 +46,7 @@ pub(super) fn read_csv(manifest: &Path) -> Result<Vec<Entry>> {
     let Some(path) = column("path").or_else(|| column("file_name")) else {
         return Err(bad_row(manifest, 1, "no column is called path or file_name; add the header line"));
     };
-    let columns = ["label", "split", "start_s", "duration_s"].map(column);
+    let columns = ["label", "labels", "split", "start_s", "duration_s"].map(column);
     let mut entries = Vec::new();
     for row in reader.records() {
         let row = row.map_err(|e| {
@@ -52,9 +55,11 @@ pub(super) fn read_csv(manifest: &Path) -> Result<Vec<Entry>> {
         })?;
         let line = row.position().map_or(0, |p| p.line()) as usize;
         let field = |i: Option<usize>| i.and_then(|i| row.get(i)).filter(|v| !v.is_empty());
-        let [label, split, start, duration] = columns.map(field);
-        let raw = Row { path: row.get(path).unwrap_or(""), label, split, start, duration };
-        entries.extend(raw.entry(manifest, line)?);
+        let [label, labels, split, start, duration] = columns.map(field);
+        // an empty field of that column is a clip without any of the labels
+        let labels = columns[1].map(|_| labels.map_or(Vec::new(), names));
+        let raw = Row { path: row.get(path).unwrap_or(""), label, labels, split, start, duration };
+        entries.push(raw.entry(manifest, line)?);
     }
     Ok(entries)
 }
@@ -65,21 +70,28 @@ pub(super) fn read_jsonl(manifest: &Path) -> Result<Vec<Entry>> {
     for (i, line) in text(manifest)?.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
         let object: serde_json::Value =
             serde_json::from_str(line).map_err(|e| bad_row(manifest, i + 1, &format!("no JSON object: {e}")))?;
-        let field = |name: &str| match object.get(name) {
-            None | Some(serde_json::Value::Null) => None,
-            Some(serde_json::Value::String(s)) => Some(s.clone()),
-            Some(other) => Some(other.to_string()),
+        let plain = |value: &serde_json::Value| match value {
+            serde_json::Value::Null => None,
+            serde_json::Value::String(s) => Some(s.clone()),
+            other => Some(other.to_string()),
+        };
+        let field = |name: &str| object.get(name).and_then(plain);
+        let labels = match object.get("labels") {
+            Some(serde_json::Value::Array(list)) => Some(list.iter().filter_map(plain).collect()),
+            Some(_) => Some(field("labels").map_or(Vec::new(), |text| names(&text))),
+            None => None,
         };
         let path = field("path").or_else(|| field("file_name")).unwrap_or_default();
         let [label, split, start, duration] = ["label", "split", "start_s", "duration_s"].map(field);
         let raw = Row {
             path: &path,
             label: label.as_deref(),
+            labels,
             split: split.as_deref(),
             start: start.as_deref(),
             duration: duration.as_deref(),
         };
-        entries.extend(raw.entry(manifest, i + 1)?);
+        entries.push(raw.entry(manifest, i + 1)?);
     }
     Ok(entries)
 }
@@ -88,14 +100,14 @@ pub(super) fn read_jsonl(manifest: &Path) -> Result<Vec<Entry>> {
 struct Row<'a> {
     path: &'a str,
     label: Option<&'a str>,
+    labels: Option<Vec<String>>,
     split: Option<&'a str>,
     start: Option<&'a str>,
     duration: Option<&'a str>,
 }
 
 impl Row<'_> {
-    /// `None` for a row of a validation set.
-    fn entry(&self, manifest: &Path, line: usize) -> Result<Option<Entry>> {
+    fn entry(self, manifest: &Path, line: usize) -> Result<Entry> {
         if self.path.is_empty() {
             return Err(bad_row(manifest, line, "names no file; fill path or file_name"));
         }
@@ -104,23 +116,27 @@ impl Row<'_> {
             Some(Ok(s)) if s.is_finite() && s >= 0.0 => Ok(Some(s)),
             Some(_) => Err(bad_row(manifest, line, &format!("{name} must be a number of seconds, 0 or more"))),
         };
-        let split = match self.split.map(str::to_lowercase).as_deref() {
-            None => None,
-            Some("train" | "training") => Some(Split::Train),
-            Some("test" | "testing") => Some(Split::Test),
-            Some("valid" | "validation" | "val" | "dev") => return Ok(None),
-            Some(other) => {
-                return Err(bad_row(manifest, line, &format!("split is \"{other}\"; write train or test")));
-            }
-        };
-        Ok(Some(Entry {
+        let split =
+            match self.split {
+                None => None,
+                Some(name) => Some(Split::named(name).ok_or_else(|| {
+                    bad_row(manifest, line, &format!("split is \"{name}\"; write train, valid or test"))
+                })?),
+            };
+        Ok(Entry {
             path: beside(manifest, self.path),
-            label: self.label.map(str::to_string),
+            multi_label: self.labels.is_some(),
+            labels: self.labels.unwrap_or_else(|| self.label.map(str::to_string).into_iter().collect()),
             split,
             start_s: seconds("start_s", self.start)?,
             duration_s: seconds("duration_s", self.duration)?,
-        }))
+        })
     }
+}
+
+/// The names of a `labels` field.
+fn names(field: &str) -> Vec<String> {
+    field.split(';').map(str::trim).filter(|name| !name.is_empty()).map(str::to_string).collect()
 }
 
 /// `path` as seen from the folder of `file`.

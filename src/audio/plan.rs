@@ -125,7 +125,7 @@ mod tests {
             path: format!("{r}.wav").into(),
             start: i as u64 * 1000,
             samples: 1000,
-            label: None,
+            labels: Vec::new(),
             split: Split::Train,
         };
         let all = counts.iter().enumerate().flat_map(|(r, &n)| (0..n).map(move |i| (r, i)));

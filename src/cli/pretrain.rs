@@ -2,7 +2,7 @@
 
 use super::forecast;
 use anyhow::{Context, Result, bail, ensure};
-use cola::audio::{AudioError, DiscoverOptions, Discovery, discover};
+use cola::audio::{AudioError, DiscoverOptions, Discovery, Split, discover};
 use cola::eval::npy::write_csv;
 use cola::gpu::Gpu;
 use cola::train::atomic::write_atomic;
@@ -203,7 +203,7 @@ impl Args {
         }
         memory::ensure_fits(&gpu, &config)?;
         let run = run.context("--out RUN is needed")?;
-        let found = discover(&config.data, DiscoverOptions { workers: config.workers, strict: config.strict })?;
+        let found = training_clips(&config)?;
         std::fs::create_dir_all(run).with_context(|| format!("cannot make the folder {}", run.display()))?;
         write_atomic(&run.join(CONFIG_FILE), |file| file.write_all(config.to_toml().as_bytes()))?;
         let here = Environment::here(&gpu);
@@ -251,6 +251,14 @@ impl Args {
         ensure!(self.dry_run || !no_data, "no data: name a folder, or set data in the --config file");
         Ok(config)
     }
+}
+
+/// What the run may see: all but the rows of a manifest that belong to a validation set.
+fn training_clips(config: &TrainConfig) -> Result<Discovery> {
+    let mut found = discover(&config.data, DiscoverOptions { workers: config.workers, strict: config.strict })?;
+    found.clips.retain(|clip| clip.split != Split::Valid);
+    ensure!(!found.clips.is_empty(), "{}: every usable clip is of a validation set", config.data.display());
+    Ok(found)
 }
 
 fn tier_name(gpu: &Gpu) -> String {
@@ -303,7 +311,7 @@ fn dry_run(gpu: &Gpu, config: &TrainConfig) -> Result<ExitCode> {
     if config.data.as_os_str().is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
-    let found = discover(&config.data, DiscoverOptions { workers: config.workers, strict: config.strict })?;
+    let found = training_clips(config)?;
     println!("data: {}", describe(&found));
     let (train, _) = held_out::split(found.clips, config.held_out, config.seed);
     println!("about {} steps a pass over the data", (train.len() / config.batch).max(1));

@@ -20,7 +20,8 @@ use std::sync::Arc;
 /// Measure a frozen encoder on labelled clips with a linear classifier
 ///
 /// TASK is a folder {train,test}/<label>/*, or <label>/* (a share of each label's files is then drawn for the test),
-/// or holds a metadata.csv with file_name, label and optionally split. Logits are averaged over a clip's segments.
+/// or holds a metadata.csv with file_name, label and optionally split. Validation clips are left out: nothing is chosen
+/// by them. Logits are averaged over a clip's segments.
 /// The same numbers for the encoder before training (--random) and for plain log-mel statistics
 /// (--features logmel-stats) tell what the training was worth.
 ///
@@ -80,7 +81,10 @@ impl Args {
         ensure!(self.test_fraction > 0.0 && self.test_fraction < 1.0, "--test-fraction must be between 0 and 1");
         ensure!(self.batch > 0 && self.epochs > 0, "--batch and --epochs must be at least 1");
         let options = DiscoverOptions { workers: self.encoder.workers(), strict: self.strict };
-        let task = discover_task(&self.task, self.test_fraction, self.seed, options)?;
+        let mut task = discover_task(&self.task, self.test_fraction, self.seed, options)?;
+        ensure!(!task.multi_label, "{}: several labels a clip; use cola transfer", self.task.display());
+        // Nothing is stopped or chosen here.
+        task.clips.retain(|clip| clip.split != Split::Valid);
         tell_skipped(task.skipped.iter().map(|(_, reason)| reason));
         let clips = Arc::new(task.clips.clone());
         let gpu = self.encoder.device.open()?;

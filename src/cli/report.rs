@@ -189,7 +189,7 @@ impl Shown {
     /// The label, or without labels the folder.
     fn group(&self, clip: u32) -> String {
         let clip = &self.clips[clip as usize];
-        let label = clip.label.and_then(|label| self.labels.get(label as usize)).cloned();
+        let label = clip.label().and_then(|label| self.labels.get(label as usize)).cloned();
         let folder = || Some(clip.path.parent()?.file_name()?.to_string_lossy().into_owned());
         label.or_else(folder).unwrap_or_else(|| "clips".into())
     }

@@ -53,7 +53,7 @@ pub fn probe(
 ) -> Confusion {
     let label = |row: usize| {
         let clip = &clips[vectors.rows[row].clip as usize];
-        clip.label.expect("every clip of a task has a label; discover_task sees to it")
+        clip.label().expect("every clip of a task has a label; discover_task sees to it")
     };
     let is_train = |row: &usize| clips[vectors.rows[*row].clip as usize].split == Split::Train;
     let (train, test): (Vec<usize>, Vec<usize>) = (0..vectors.rows.len()).partition(is_train);

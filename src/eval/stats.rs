@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn frames_of_padding_do_not_count() {
         let config = LogMelConfig::default();
-        let clip = |samples| Clip { path: "x.wav".into(), start: 0, samples, label: None, split: Split::Train };
+        let clip = |samples| Clip { path: "x.wav".into(), start: 0, samples, labels: Vec::new(), split: Split::Train };
         assert_eq!(sounding_frames(&clip(SEGMENT_SAMPLES as u64), 0, &config), 0..96);
         // 8,000 samples stand at 3,840 to 11,840: frame 22 ends at 3,920, frame 73 begins at 11,680
         let range = sounding_frames(&clip(8000), 0, &config);

@@ -96,7 +96,7 @@ mod tests {
             path: format!("{}.wav", i / 3).into(),
             start: i as u64 * 16_000,
             samples: 16_000,
-            label: None,
+            labels: Vec::new(),
             split: Split::Train,
         };
         let clips: Vec<Clip> = (0..300).map(clip).collect();

@@ -22,7 +22,7 @@ fn a_folder_is_searched_and_sorted() {
     let found = discover(dir.path(), OPTIONS).unwrap();
     assert_eq!(names(&found.clips), ["y.WAV", "z.flac", "x.wav", "z.wav"]);
     assert_eq!(found.clips[0].samples, 1600);
-    assert!(found.clips.iter().all(|c| c.start == 0 && c.label.is_none()));
+    assert!(found.clips.iter().all(|c| c.start == 0 && c.labels.is_empty()));
     assert!(found.skipped.is_empty() && found.labels.is_empty());
 }
 
@@ -64,7 +64,7 @@ fn lists_and_manifests() {
     let csv = write("m.csv", "path,start_s,duration_s,label,extra\nwav/a.wav,0.25,0.5,dog,1\nwav/b.wav,,,cat,2\n");
     let found = discover(&csv, OPTIONS).unwrap();
     assert_eq!(found.labels, ["cat", "dog"]);
-    assert_eq!((found.clips[0].start, found.clips[0].samples, found.clips[0].label), (4000, 8000, Some(1)));
+    assert_eq!((found.clips[0].start, found.clips[0].samples, found.clips[0].label()), (4000, 8000, Some(1)));
     assert_eq!((found.clips[1].start, found.clips[1].samples), (0, 16_000));
 
     let jsonl = write("m.jsonl", "{\"file_name\": \"wav/a.wav\", \"duration_s\": 0.5, \"label\": 3}\n");
@@ -86,13 +86,14 @@ fn lists_and_manifests() {
 #[test]
 fn tasks_with_folders_for_train_and_test() {
     let dir = tempfile::tempdir().unwrap();
-    for name in ["train/dog/1.wav", "train/cat/1.wav", "test/dog/2.wav", "test/cat/deep/2.wav"] {
+    for name in ["train/dog/1.wav", "train/cat/1.wav", "val/dog/3.wav", "test/dog/2.wav", "test/cat/deep/2.wav"] {
         write_wav(&dir.path().join(name), &chirp(0.1), 16_000);
     }
     let found = discover_task(dir.path(), 0.5, 0, OPTIONS).unwrap();
     assert_eq!(found.labels, ["cat", "dog"]);
     let tests: Vec<_> = found.clips.iter().filter(|c| c.split == Split::Test).collect();
-    assert_eq!(tests.iter().map(|c| c.label.unwrap()).collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(tests.iter().map(|c| c.label().unwrap()).collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(found.clips.iter().filter(|c| c.split == Split::Valid).count(), 1);
 
     std::fs::remove_dir_all(dir.path().join("test")).unwrap();
     assert!(discover_task(dir.path(), 0.5, 0, OPTIONS).unwrap_err().to_string().contains("train/ and test/"));
@@ -110,7 +111,7 @@ fn tasks_with_one_level_are_split_per_label_by_the_seed() {
     let tests = |found: &super::super::dataset::Discovery| {
         let mut per_label = vec![0; found.labels.len()];
         for c in found.clips.iter().filter(|c| c.split == Split::Test) {
-            per_label[c.label.unwrap() as usize] += 1;
+            per_label[c.label().unwrap() as usize] += 1;
         }
         per_label
     };
@@ -129,7 +130,30 @@ fn tasks_with_metadata_csv() {
     std::fs::write(&meta, "file_name,label,split\n0.wav,x,train\n1.wav,y,train\n2.wav,x,test\n3.wav,y,validation\n")
         .unwrap();
     let found = discover_task(dir.path(), 0.5, 0, OPTIONS).unwrap();
-    assert_eq!(names(&found.clips), ["0.wav", "1.wav", "2.wav"]);
+    assert_eq!(names(&found.clips), ["0.wav", "1.wav", "2.wav", "3.wav"]);
+    assert_eq!(found.clips[3].split, Split::Valid);
     std::fs::write(&meta, "file_name,label,split\n0.wav,,train\n").unwrap();
     assert!(discover_task(dir.path(), 0.5, 0, OPTIONS).unwrap_err().to_string().contains("no label"));
+}
+
+#[test]
+fn clips_with_several_labels_or_none() {
+    let dir = tempfile::tempdir().unwrap();
+    for i in 0..3 {
+        write_wav(&dir.path().join(format!("{i}.wav")), &chirp(0.05), 16_000);
+    }
+    let csv = dir.path().join("m.csv");
+    std::fs::write(&csv, "path,labels,split\n0.wav,rain; dog;rain,train\n1.wav,,train\n2.wav,dog,test\n").unwrap();
+    let jsonl = dir.path().join("m.jsonl");
+    let lines = [
+        r#"{"path":"0.wav","labels":["rain","dog"],"split":"train"}"#,
+        r#"{"path":"1.wav","labels":null,"split":"train"}"#,
+        r#"{"path":"2.wav","labels":"dog","split":"test"}"#,
+    ];
+    std::fs::write(&jsonl, lines.join("\n")).unwrap();
+    for manifest in [csv, jsonl] {
+        let found = discover_task(&manifest, 0.5, 0, OPTIONS).unwrap();
+        assert!(found.multi_label && found.labels == ["dog", "rain"]);
+        assert_eq!(found.clips.iter().map(|c| c.labels.clone()).collect::<Vec<_>>(), [vec![0, 1], vec![], vec![0]]);
+    }
 }

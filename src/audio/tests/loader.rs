@@ -37,7 +37,7 @@ fn noises(dir: &Path) -> Arc<Vec<Clip>> {
 }
 
 fn clip(path: PathBuf, samples: u64) -> Clip {
-    Clip { path, start: 0, samples, label: None, split: Split::Train }
+    Clip { path, start: 0, samples, labels: Vec::new(), split: Split::Train }
 }
 
 fn batches(clips: &Arc<Vec<Clip>>, config: &LoaderConfig, first: u64, count: usize) -> Vec<PairBatch> {
