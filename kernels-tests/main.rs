@@ -2,6 +2,7 @@
 
 mod adam;
 mod batch_norm;
+mod bce;
 mod cases;
 mod checkpoint;
 mod cola;

@@ -1,7 +1,7 @@
 //! softmax_xent.wgsl, softmax_xent_dx.wgsl, row_sum.wgsl, row_sum_lane.wgsl
 
 use crate::harness::{check_op, input, on_every_device};
-use cola::ops::softmax_xent::{Samples, softmax_xent};
+use cola::ops::softmax_xent::{Samples, softmax_xent, weighted_softmax_xent};
 use cola::tape::{Ctx, Var};
 use cola::tensor::Tensor;
 
@@ -43,6 +43,31 @@ fn losses_and_their_gradients() {
                     |cx: &Ctx, x: &[Var], _: &[cola::tape::Param]| softmax_xent(cx, &x[0], samples_in, &target).loss;
                 check_op(&name, gpu, &x, &[], &reference, &op, 2e-6);
             }
+        }
+    });
+}
+
+#[test]
+fn weighted_losses_and_their_gradients() {
+    on_every_device(|gpu| {
+        for samples in [1, 5, 67] {
+            let (classes, wanted) = (6, targets(samples, 6));
+            let weights: Vec<f32> = (0..samples).map(|s| [0.5, 2.0, 0.0, 1.25][s % 4]).collect();
+            let x = [input(3, &[classes, samples]).affine(4.0, 0.0)];
+            let reference = |x: &[Vec<f64>], _: &[Vec<f64>]| {
+                let loss = |s: usize| {
+                    let logit = |c: usize| x[0][c * samples + s];
+                    let own = logit(wanted[s] as usize);
+                    f64::from(weights[s]) * (0..classes).map(|c| (logit(c) - own).exp()).sum::<f64>().ln()
+                };
+                vec![(0..samples).map(loss).sum::<f64>() / samples as f64]
+            };
+            let target = Tensor::from_slice(gpu, &[samples], &wanted);
+            let weight = Tensor::from_slice(gpu, &[samples], &weights);
+            let op = |cx: &Ctx, x: &[Var], _: &[cola::tape::Param]| {
+                weighted_softmax_xent(cx, &x[0], Samples::Columns, &target, Some(&weight)).loss
+            };
+            check_op(&format!("weighted softmax_xent {samples}"), gpu, &x, &[], &reference, &op, 2e-6);
         }
     });
 }

@@ -1,7 +1,8 @@
 // softmax_xent — softmax cross-entropy of every sample, and whether its largest logit is the target's
-// maths    lse = m + ln sum_c exp(x[c] - m), m = max_c x[c]; loss = lse - x[target];
+// maths    lse = m + ln sum_c exp(x[c] - m), m = max_c x[c]; loss = w (lse - x[target]);
 //          correct = 1 where the target is the first class that reaches m, else 0
-// shapes   logits: [S][C], or [C][S] with CLASSES_FIRST; targets: [S], below C; loss, lse, correct: [S]
+// shapes   logits: [S][C], or [C][S] with CLASSES_FIRST; targets: [S], below C; loss, lse, correct: [S];
+//          weights w: [S], read only when WEIGHTED, else 1
 // grid     x: S, one workgroup a sample
 // reads    logits three times, twice from cache
 // backward softmax_xent_dx.wgsl
@@ -10,6 +11,7 @@
 //!use lib/reduce.wgsl
 
 const CLASSES_FIRST: bool = false;
+const WEIGHTED: bool = false;
 const WG: u32 = 64u;
 
 struct Params { samples: u32, classes: u32 }
@@ -19,6 +21,7 @@ var<immediate> p: Params;
 @group(0) @binding(2) var<storage, read_write> loss: array<f32>;
 @group(0) @binding(3) var<storage, read_write> lse: array<f32>;
 @group(0) @binding(4) var<storage, read_write> correct: array<f32>;
+@group(0) @binding(5) var<storage, read> weights: array<f32>;
 
 fn logit(sample: u32, c: u32) -> f32 {
     if CLASSES_FIRST {
@@ -55,7 +58,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         let value = highest + log(sum);
         lse[sample] = value;
         // in this order, because highest may be large beside what the loss is
-        loss[sample] = log(sum) + (highest - at_target);
+        var own = log(sum) + (highest - at_target);
+        if WEIGHTED {
+            own *= weights[sample];
+        }
+        loss[sample] = own;
         correct[sample] = select(0.0, 1.0, at_target == highest && earlier == 0.0);
     }
 }

@@ -6,6 +6,7 @@ use crate::audio::SEGMENT_SAMPLES;
 use crate::gpu::Gpu;
 use crate::nn::{NamedArray, ParamStore};
 use crate::ops::batch_norm::{BatchNorm, batch_norm};
+use crate::ops::bce::bce;
 use crate::ops::bias::bias;
 use crate::ops::columns::columns;
 use crate::ops::concat::concat_rows;
@@ -217,6 +218,10 @@ pub fn all(segments: usize) -> Vec<Case> {
     cases.push(Case::new(format!("softmax_xent {pairs} x {pairs}"), &[&[pairs, pairs]], &[], move |cx, x, _| {
         let targets: Vec<u32> = (0..pairs as u32).collect();
         softmax_xent(cx, &x[0], Samples::Rows, &Tensor::from_slice(cx.gpu, &[pairs], &targets)).loss
+    }));
+    cases.push(Case::new("bce 200 classes".into(), &[&[200, n]], &[], move |cx, x, _| {
+        let targets: Vec<f32> = (0..200 * n).map(|i| f32::from(i % 67 == 0)).collect();
+        bce(cx, &x[0], &Tensor::from_slice(cx.gpu, &[200, n], &targets))
     }));
     cases.push(Case::new("concat 1280 and 1280".into(), &[&[1280, n], &[1280, n]], &[], |cx, x, _| {
         concat_rows(cx, &x[0], &x[1])

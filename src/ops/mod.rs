@@ -4,6 +4,7 @@
 
 pub mod adam;
 pub mod batch_norm;
+pub mod bce;
 pub mod bias;
 pub mod columns;
 pub mod concat;

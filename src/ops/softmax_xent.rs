@@ -48,17 +48,36 @@ struct Shape {
 /// When there are not as many targets as samples, or no sample or class.
 #[track_caller]
 pub fn softmax_xent(cx: &Ctx, logits: &Var, samples_in: Samples, targets: &Tensor) -> SoftmaxXent {
+    weighted_softmax_xent(cx, logits, samples_in, targets, None)
+}
+
+/// The same with the loss of every sample times its weight, `[samples]`; the mean still divides by their number.
+///
+/// # Panics
+/// As [`softmax_xent`], and with another number of weights.
+#[track_caller]
+pub fn weighted_softmax_xent(
+    cx: &Ctx,
+    logits: &Var,
+    samples_in: Samples,
+    targets: &Tensor,
+    weights: Option<&Tensor>,
+) -> SoftmaxXent {
     let [samples, classes] = match (samples_in, logits.value.dims2()) {
         (Samples::Rows, [rows, columns]) => [rows, columns],
         (Samples::Columns, [rows, columns]) => [columns, rows],
     };
     assert_eq!(samples, targets.len(), "targets for logits {:?}, {samples_in:?}", logits.value.shape());
     assert!(samples * classes > 0, "cross-entropy of logits {:?}", logits.value.shape());
-    let spec: [(&'static str, Value); 1] = [("CLASSES_FIRST", (samples_in == Samples::Columns).into())];
+    assert!(weights.is_none_or(|w| w.len() == samples), "weights for {samples} samples");
+    let spec: [(&'static str, Value); 2] =
+        [("CLASSES_FIRST", (samples_in == Samples::Columns).into()), ("WEIGHTED", weights.is_some().into())];
+    // the place has to be filled with something
+    let weights = weights.unwrap_or(&logits.value).clone();
     let params = Shape { samples: u(samples), classes: u(classes) };
     let per_sample = |label| Tensor::empty(cx.gpu, label, &[samples]);
     let (losses, lse, hits) = (per_sample("losses"), per_sample("log-sum-exp"), per_sample("hits"));
-    let bound = [&logits.value, targets, &losses, &lse, &hits];
+    let bound = [&logits.value, targets, &losses, &lse, &hits, &weights];
     cx.gpu.run(&SOFTMAX_XENT, &spec, &params, &bound, [u(samples), 1, 1], 5 * logits.value.len() as u64);
 
     let scalar = |label, factor: f32, summed: &Tensor| {
@@ -73,7 +92,7 @@ pub fn softmax_xent(cx: &Ctx, logits: &Var, samples_in: Samples, targets: &Tenso
     let saved = [logits.value.clone(), lse.clone()];
     let loss = cx.record("softmax_xent", mean, &[&saved[0], &saved[1]], move |dy, grads| {
         let dx = Tensor::empty(dy.gpu(), "softmax_xent dx", logits.value.shape());
-        let bound = [&logits.value, &targets, &lse, &dy, &dx];
+        let bound = [&logits.value, &targets, &lse, &dy, &dx, &weights];
         dy.gpu().run(&SOFTMAX_XENT_DX, &spec, &params, &bound, [groups(dx.len(), WG), 1, 1], 4 * dx.len() as u64);
         grads.add(&logits, dx);
     });
