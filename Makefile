@@ -5,12 +5,12 @@ AUDIO ?=
 DEMO  ?= demo
 COLA   = target/release/cola
 
-.PHONY: demo test setup build clean
+.PHONY: demo test setup setup-python build clean
 
 demo: build
 	@examples/demo.sh "$(COLA)" "$(DEMO)" "$(AUDIO)"
 
-test: setup
+test: setup setup-python
 	cargo fmt --check
 	cargo clippy --release --all-targets -- -D warnings
 	cargo test --release
@@ -21,6 +21,10 @@ build: setup
 # A compiler and cmake build the Opus decoder; a Vulkan driver is installed only where none is found.
 setup:
 	@examples/setup.sh
+
+# numpy and onnxruntime, which some tests read our files with.
+setup-python:
+	@examples/setup_python.sh
 
 clean:
 	rm -rf target "$(DEMO)"

@@ -2,57 +2,17 @@
 //!
 //! Sizes are tiny so that all of it takes a few minutes on two cores without a GPU.
 
+mod program;
+
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use cola::train::metrics::{METRICS_FILE, StepMetrics, read_metrics};
+use program::{cola, output, refuse, succeed, text};
 use tempfile::TempDir;
-
-fn cola(args: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cola"));
-    command.args(args.split_whitespace()).stdin(Stdio::null());
-    if ["pretrain", "probe", "embed", "mel", "report", "bench"].iter().any(|c| args.starts_with(c)) {
-        // the user's own choices are neither needed nor added to
-        command.arg("--no-tune");
-        if let Ok(adapter) = std::env::var("COLA_ADAPTER") {
-            command.args(["--adapter", &adapter]);
-        }
-    }
-    command
-}
-
-fn output(args: &str) -> Output {
-    cola(args).output().expect("the program starts")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// Runs to a good end and returns standard output.
-#[track_caller]
-fn succeed(args: &str) -> String {
-    let out = output(args);
-    assert!(out.status.success(), "cola {args}\n{}{}", text(&out.stdout), text(&out.stderr));
-    text(&out.stdout)
-}
-
-/// Fails with exit code 1 and one line of error that holds all of `parts`.
-#[track_caller]
-fn refuse(out: &Output, parts: &[&str]) {
-    let stderr = text(&out.stderr);
-    assert_eq!(out.status.code(), Some(1), "{stderr}");
-    let errors: Vec<&str> = stderr.lines().filter(|line| line.starts_with("error: ")).collect();
-    assert_eq!(errors.len(), 1, "{stderr}");
-    assert_eq!(stderr.lines().last(), Some(errors[0]), "the error comes last: {stderr}");
-    assert!(!stderr.contains("panicked"), "{stderr}");
-    for part in parts {
-        assert!(errors[0].contains(part), "'{part}' is missing from: {}", errors[0]);
-    }
-}
 
 /// Labelled synthetic clips, made once: DIR/{train,test}/<family>/*.wav, 6 families of 6 and 2 clips.
 fn sounds() -> &'static Path {

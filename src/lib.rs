@@ -24,6 +24,7 @@
 //! | [`audio`] | decode, resample, crop, data sets, loader | files |
 //! | [`frontend`] | samples to the encoder's input | `ops` |
 //! | [`train`], [`eval`] | trainer, checkpoints, records; embeddings, probe, report | the above |
+//! | [`export`] | the encoder as other programs read it | `nn`, files |
 //! | [`mod@bench`] | the benchmarks | the above |
 //!
 //! Feature maps are channel-major, `[C][N][H][W]`; vectors of a batch are `[features][N]`, a sample a column.
@@ -33,6 +34,7 @@
 pub mod audio;
 pub mod bench;
 pub mod eval;
+pub mod export;
 pub mod frontend;
 pub mod gpu;
 pub mod nn;

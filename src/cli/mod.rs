@@ -6,6 +6,7 @@ mod bench;
 mod device;
 mod doctor;
 mod embed;
+mod export;
 mod forecast;
 mod mel;
 mod pretrain;
@@ -44,6 +45,7 @@ enum Command {
     Pretrain(Box<pretrain::Args>),
     Probe(probe::Args),
     Embed(embed::Args),
+    Export(export::Args),
     Mel(mel::Args),
     Report(report::Args),
     Synth(synth::Args),
@@ -60,6 +62,7 @@ pub fn main() -> ExitCode {
         Command::Pretrain(args) => args.run(),
         Command::Probe(args) => args.run(),
         Command::Embed(args) => args.run(),
+        Command::Export(args) => args.run(),
         Command::Mel(args) => args.run(),
         Command::Report(args) => args.run(),
         Command::Synth(args) => args.run(),

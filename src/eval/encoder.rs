@@ -66,23 +66,10 @@ impl Encoder {
         workers: usize,
     ) -> Result<Encoder, EncoderError> {
         let weights = Weights::open(source)?;
-        let stored = weights.info().map(|info| info.model.clone());
-        if let (Some(stored), Some(asked)) = (stored.as_ref().map(|model| model.pooling), pooling)
-            && stored != asked
-        {
-            return Err(EncoderError::OtherPooling { path: source.to_owned(), stored, asked });
-        }
-        let bare = || ModelConfig { pooling: pooling.unwrap_or_default(), ..ModelConfig::default() };
-        let config = stored.unwrap_or_else(bare);
+        let (config, norm) = settings(&weights, source, scaling, pooling)?;
         let model = ColaModel::new(gpu, &config, 0);
         weights.load_into(&model, Part::Encoder)?;
-        let norm = match (scaling, weights.info().map(|info| info.input_norm)) {
-            (None | Some(InputScaling::Standard), Some(norm)) => norm,
-            (Some(InputScaling::None), _) => InputNorm::NONE,
-            (Some(InputScaling::Paper), _) => InputNorm::PAPER,
-            (Some(InputScaling::Standard), None) => measure(gpu, clips, workers),
-            (None, None) => return Err(EncoderError::UnknownScaling(source.to_owned())),
-        };
+        let norm = norm.unwrap_or_else(|| measure(gpu, clips, workers));
         Ok(Encoder::new(gpu, model, norm))
     }
 
@@ -111,6 +98,34 @@ impl Encoder {
         let input = Var::constant(self.front_end.features(samples));
         self.model.encode(&Ctx::inference(&self.gpu), &input, 0).value
     }
+}
+
+/// The network and the scaling of its input that weights from `source` go with: what is stored with them, over it what
+/// was asked for. A scaling of `None` has yet to be measured.
+///
+/// # Errors
+/// Weights that come without a scaling when none is asked for, or that were trained with another pooling.
+pub fn settings(
+    weights: &Weights,
+    source: &Path,
+    scaling: Option<InputScaling>,
+    pooling: Option<Pooling>,
+) -> Result<(ModelConfig, Option<InputNorm>), EncoderError> {
+    let stored = weights.info().map(|info| info.model.clone());
+    if let (Some(stored), Some(asked)) = (stored.as_ref().map(|model| model.pooling), pooling)
+        && stored != asked
+    {
+        return Err(EncoderError::OtherPooling { path: source.to_owned(), stored, asked });
+    }
+    let bare = || ModelConfig { pooling: pooling.unwrap_or_default(), ..ModelConfig::default() };
+    let norm = match (scaling, weights.info().map(|info| info.input_norm)) {
+        (None | Some(InputScaling::Standard), Some(norm)) => Some(norm),
+        (Some(InputScaling::None), _) => Some(InputNorm::NONE),
+        (Some(InputScaling::Paper), _) => Some(InputNorm::PAPER),
+        (Some(InputScaling::Standard), None) => None,
+        (None, None) => return Err(EncoderError::UnknownScaling(source.to_owned())),
+    };
+    Ok((stored.unwrap_or_else(bare), norm))
 }
 
 /// A scaling is measured on so many clips, or minutes of long ones.

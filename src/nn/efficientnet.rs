@@ -23,7 +23,7 @@ pub const FEATURES: usize = 1280;
 /// Blocks, in all stages together.
 pub const BLOCKS: usize = 16;
 
-const STEM_CHANNELS: usize = 32;
+pub(crate) const STEM_CHANNELS: usize = 32;
 
 /// Blocks in a row that share their numbers; only the first has the stride and the change of channels.
 struct Stage {
@@ -51,7 +51,7 @@ const STAGES: [Stage; 7] = [
 ];
 
 /// Name and numbers of every block, in order.
-fn blocks() -> Vec<(String, BlockShape)> {
+pub(crate) fn blocks() -> Vec<(String, BlockShape)> {
     let mut blocks = Vec::with_capacity(BLOCKS);
     let mut inputs = STEM_CHANNELS;
     for (s, stage) in STAGES.iter().enumerate() {

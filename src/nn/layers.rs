@@ -13,7 +13,7 @@ use crate::ops::se::gate;
 use crate::tape::{Ctx, Param, Var};
 
 /// Keras' default for BatchNormalization.
-const BATCH_NORM_EPS: f32 = 1e-3;
+pub(crate) const BATCH_NORM_EPS: f32 = 1e-3;
 
 /// The tensors of a model at their start: what is trained, and what is only kept.
 #[derive(Default)]

@@ -45,7 +45,7 @@ impl BlockShape {
 
     /// timm's names of the batch norm behind the depthwise convolution, of the projection, and of the batch norm behind
     /// that. Where there is an expand stage, it is `conv_pw` and `bn1`.
-    fn names(&self) -> [&'static str; 3] {
+    pub(crate) fn names(&self) -> [&'static str; 3] {
         if self.expansion == 1 { ["bn1", "conv_pw", "bn2"] } else { ["bn2", "conv_pwl", "bn3"] }
     }
 }

@@ -3,7 +3,8 @@
 use super::tensors::{self, Decoded};
 use super::{CheckpointError, MODEL_FILE, last_folder, parse};
 use crate::frontend::InputNorm;
-use crate::nn::efficientnet::PREFIX;
+use crate::nn::efficientnet::{EfficientNet, PREFIX};
+use crate::nn::layers::Initial;
 use crate::nn::model::{ColaModel, ModelConfig};
 use crate::nn::{NamedArray, ParamStore, Slab};
 use serde::{Deserialize, Serialize};
@@ -67,6 +68,20 @@ impl Weights {
     /// What the file says about itself; `None` where it is not ours, as one from timm.
     pub fn info(&self) -> Option<&ModelInfo> {
         self.info.as_ref()
+    }
+
+    /// The encoder's tensors by name, for what is done without a device.
+    ///
+    /// # Errors
+    /// A tensor that is missing, unexpected, or of another shape.
+    pub fn encoder(&self) -> Result<HashMap<&str, &NamedArray>, CheckpointError> {
+        let mut initial = Initial::default();
+        EfficientNet::initial(&mut initial);
+        let all = initial.params.into_iter().chain(initial.state);
+        let wanted: Vec<_> = all.map(|array| (array.name, array.shape)).collect();
+        let found: Vec<&NamedArray> = self.arrays.iter().filter(|array| array.name.starts_with(PREFIX)).collect();
+        check(&self.path, &wanted, &found)?;
+        Ok(found.into_iter().map(|array| (array.name.as_str(), array)).collect())
     }
 
     /// Puts them into a model, all or none.
