@@ -22,6 +22,7 @@
 //! | [`nn`] | parameters, initial values, layers, EfficientNet-B0, COLA's heads | `ops` |
 //! | [`optim`] | Adam, schedules | `ops` |
 //! | [`audio`] | decode, resample, crop, data sets, loader | files |
+//! | [`data_sets`] | published data sets as they are shipped, to manifests | `audio` |
 //! | [`frontend`] | samples to the encoder's input | `ops` |
 //! | [`train`], [`eval`] | trainer, checkpoints, records; embeddings, probe, report | the above |
 //! | [`export`] | the encoder as other programs read it | `nn`, files |
@@ -33,6 +34,7 @@
 
 pub mod audio;
 pub mod bench;
+pub mod data_sets;
 pub mod eval;
 pub mod export;
 pub mod frontend;

@@ -3,6 +3,7 @@
 //! Results go to standard output, everything else to standard error. An error is one line and exit code 1.
 
 mod bench;
+mod data;
 mod device;
 mod doctor;
 mod embed;
@@ -49,6 +50,7 @@ enum Command {
     Mel(mel::Args),
     Report(report::Args),
     Synth(synth::Args),
+    Data(data::Args),
     Bench(bench::Args),
 }
 
@@ -66,6 +68,7 @@ pub fn main() -> ExitCode {
         Command::Mel(args) => args.run(),
         Command::Report(args) => args.run(),
         Command::Synth(args) => args.run(),
+        Command::Data(args) => args.run(),
         Command::Bench(args) => args.run(),
     });
     match result.map_err(anyhow::Error::from).and_then(|result| result) {
