@@ -1,6 +1,7 @@
 //! Kernel tests: every shader against an f64 reference, forward and gradients, on every tier this adapter has.
 
 mod adam;
+mod augment;
 mod batch_norm;
 mod bce;
 mod cases;

@@ -28,6 +28,7 @@ const LIBRARY: &[(&str, &str)] = library! {
     "lib/on_load.wgsl",
     "lib/out.wgsl",
     "lib/out_f16x4.wgsl",
+    "lib/random.wgsl",
     "lib/raw_strip.wgsl",
     "lib/reduce.wgsl",
     "lib/reduce_columns.wgsl",

@@ -3,6 +3,7 @@
 //! Shape mistakes panic at the caller's line. Device failures unwind to [`gpu::catch`](crate::gpu::catch).
 
 pub mod adam;
+pub mod augment;
 pub mod batch_norm;
 pub mod bce;
 pub mod bias;
