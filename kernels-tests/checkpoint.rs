@@ -23,7 +23,7 @@ fn step(gpu: &Gpu, model: &ColaModel, adam: &mut Adam) -> f32 {
     let cx = Ctx::training(gpu, &tape);
     let x = data(adam.steps, 2 * PAIRS * 32 * 32);
     let x = Var::constant(Tensor::from_slice(gpu, &[1, 2 * PAIRS, 32, 32], &x));
-    let out = model.head.loss(&cx, &model.encode(&cx, &x, adam.steps), &diagonal(gpu, PAIRS));
+    let out = model.head.loss(&cx, &model.encode(&cx, &x, adam.steps), &diagonal(gpu, PAIRS), false);
     model.params.zero_grad();
     tape.backward(&out.loss, Tensor::from_slice(gpu, &[1], &[1.0f32]));
     adam.step(&model.params, 1e-3);
@@ -76,7 +76,8 @@ fn weights_go_into_models_that_they_fit() {
     let state = RunState::new(InputNorm::PAPER, "paper", "hash".into(), "1 clip".into());
     checkpoint::save(run.path(), &model, &state, true).expect("saved");
 
-    let cosine = ModelConfig { similarity: Similarity::Cosine { temperature: 0.2 }, ..ModelConfig::default() };
+    let cosine =
+        ModelConfig { similarity: Similarity::Cosine { temperature: 0.2, learned: false }, ..ModelConfig::default() };
     let other = ColaModel::new(&gpu, &cosine, 2);
     let before = everything(&other);
     let error = checkpoint::load(run.path(), &other, "another").expect_err("another configuration").to_string();

@@ -10,10 +10,15 @@ use cola::tensor::Tensor;
 const FEATURES: usize = 19;
 const EMBEDDING: usize = 13;
 const PAIRS: usize = 5;
-const SIMILARITIES: [Similarity; 2] = [Similarity::Bilinear, Similarity::Cosine { temperature: 0.2 }];
+const SIMILARITIES: [Similarity; 3] = [
+    Similarity::Bilinear,
+    Similarity::Cosine { temperature: 0.2, learned: false },
+    Similarity::Cosine { temperature: 0.2, learned: true },
+];
 
-/// The loss as the paper states it, sample by sample. `w`: dense weight and bias, then LayerNorm's two and W if any.
-fn loss(similarity: Similarity, h: &[f64], w: &[Vec<f64>]) -> f64 {
+/// The loss as the paper states it, sample by sample, or the mean of both directions. `w`: dense weight and bias, then
+/// LayerNorm's two and W, or the factor of a learned temperature.
+fn loss(similarity: Similarity, symmetric: bool, h: &[f64], w: &[Vec<f64>]) -> f64 {
     let segments = 2 * PAIRS;
     let embed = |n: usize| -> Vec<f64> {
         let dense = |e: usize| -> f64 {
@@ -33,8 +38,9 @@ fn loss(similarity: Similarity, h: &[f64], w: &[Vec<f64>]) -> f64 {
     let logit = |i: usize, j: usize| -> f64 {
         let (a, p) = (&z[i], &z[PAIRS + j]);
         match similarity {
-            Similarity::Cosine { temperature } => {
-                a.iter().zip(p).map(|(a, p)| a * p).sum::<f64>() / f64::from(temperature)
+            Similarity::Cosine { temperature, learned } => {
+                let factor = if learned { w[2][0] } else { 1.0 };
+                factor * a.iter().zip(p).map(|(a, p)| a * p).sum::<f64>() / f64::from(temperature)
             }
             Similarity::Bilinear => {
                 let row = |k: usize| (0..EMBEDDING).map(|l| w[4][k * EMBEDDING + l] * p[l]).sum::<f64>();
@@ -43,13 +49,18 @@ fn loss(similarity: Similarity, h: &[f64], w: &[Vec<f64>]) -> f64 {
         }
     };
     let row = |i: usize| (0..PAIRS).map(|j| logit(i, j).exp()).sum::<f64>().ln() - logit(i, i);
-    (0..PAIRS).map(row).sum::<f64>() / PAIRS as f64
+    let column = |i: usize| (0..PAIRS).map(|j| logit(j, i).exp()).sum::<f64>().ln() - logit(i, i);
+    let forth = (0..PAIRS).map(row).sum::<f64>() / PAIRS as f64;
+    if !symmetric {
+        return forth;
+    }
+    0.5 * (forth + (0..PAIRS).map(column).sum::<f64>() / PAIRS as f64)
 }
 
 #[test]
 fn loss_and_every_gradient() {
     on_every_device(|gpu| {
-        for similarity in SIMILARITIES {
+        for (similarity, symmetric) in SIMILARITIES.into_iter().flat_map(|s| [(s, false), (s, true)]) {
             let store = ParamStore::build(gpu, &ColaHead::initial(FEATURES, EMBEDDING, similarity, 3));
             // Ones and zeros would hide mistakes.
             for name in store.names().map(String::from).collect::<Vec<_>>() {
@@ -63,18 +74,18 @@ fn loss_and_every_gradient() {
             let tape = Tape::new();
             let cx = Ctx::training(gpu, &tape);
             let leaf = tape.leaf(Tensor::from_slice(gpu, &[FEATURES, 2 * PAIRS], &h));
-            let out = ColaHead::new(&store, similarity).loss(&cx, &leaf, &diagonal(gpu, PAIRS));
+            let out = ColaHead::new(&store, similarity).loss(&cx, &leaf, &diagonal(gpu, PAIRS), symmetric);
             let h = f64s(&h);
-            assert_close("loss", &out.loss.value.read::<f32>(), &[loss(similarity, &h, &w)], 1e-5);
+            assert_close("loss", &out.loss.value.read::<f32>(), &[loss(similarity, symmetric, &h, &w)], 1e-5);
 
             let grads = tape.backward(&out.loss, Tensor::from_slice(gpu, &[1], &[1.0f32]));
-            let along_h = |h: &[f64]| loss(similarity, h, &w);
+            let along_h = |h: &[f64]| loss(similarity, symmetric, h, &w);
             check_gradient("d(h)", &grads[0].read::<f32>(), 0.0, &h, &along_h, 1e-5);
             for (k, name) in names.iter().enumerate() {
                 let along = |at: &[f64]| {
                     let mut moved = w.clone();
                     moved[k] = at.to_vec();
-                    loss(similarity, &h, &moved)
+                    loss(similarity, symmetric, &h, &moved)
                 };
                 check_gradient(&format!("d({name})"), &store.get(name).grad.read::<f32>(), 0.0, &w[k], &along, 1e-5);
             }
@@ -97,7 +108,7 @@ fn heads_learn_to_pair() {
                 store.zero_grad();
                 let tape = Tape::new();
                 let cx = Ctx::training(gpu, &tape);
-                let out = head.loss(&cx, &Var::constant(h.clone()), &targets);
+                let out = head.loss(&cx, &Var::constant(h.clone()), &targets, false);
                 tape.backward(&out.loss, Tensor::from_slice(gpu, &[1], &[1.0f32]));
                 adam.step(&store, 0.01);
                 losses.push(out.loss.value.read::<f32>()[0]);

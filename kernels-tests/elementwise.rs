@@ -1,7 +1,7 @@
 //! unary.wgsl, unary_dx.wgsl, axpby.wgsl
 
 use crate::harness::{check_op, input, on_every_device};
-use cola::ops::elementwise::{Unary, add_scaled, scale, unary};
+use cola::ops::elementwise::{Unary, add_scaled, reshape, scale, unary};
 
 #[test]
 fn functions_and_their_gradients() {
@@ -41,5 +41,13 @@ fn multiples() {
             let reference = |x: &[Vec<f64>], _: &[Vec<f64>]| x[0].iter().map(|a| -2.5 * a).collect();
             check_op("scale", gpu, &[input(1, &[n])], &[], &reference, &|cx, x, _| scale(cx, -2.5, &x[0]), 1e-6);
         }
+    });
+}
+
+#[test]
+fn other_shapes() {
+    on_every_device(|gpu| {
+        let reference = |x: &[Vec<f64>], _: &[Vec<f64>]| x[0].clone();
+        check_op("reshape", gpu, &[input(1, &[6, 5])], &[], &reference, &|cx, x, _| reshape(cx, &x[0], &[1, 30]), 1e-6);
     });
 }

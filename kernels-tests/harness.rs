@@ -57,6 +57,12 @@ pub fn on_every_device(test: impl Fn(&Gpu)) {
     devices().checked.iter().for_each(run);
 }
 
+/// Runs a test as production does: for what is made of kernels that other tests run on every device.
+pub fn on_one_device(test: impl Fn(&Gpu)) {
+    let gpu = devices().guarded.last().expect("an adapter has a tier");
+    catch(|| test(gpu)).unwrap_or_else(|e| panic!("{e}"));
+}
+
 /// `n` values in [-1, 1), the same for the same seed.
 pub fn data(seed: u64, n: usize) -> Vec<f32> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);

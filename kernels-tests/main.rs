@@ -6,6 +6,7 @@ mod batch_norm;
 mod bce;
 mod cases;
 mod checkpoint;
+mod chunks;
 mod cola;
 mod coverage;
 mod depthwise;

@@ -43,13 +43,31 @@ fn train(gpu: &Gpu, config: &TrainConfig, steps: usize) -> Vec<(MemoryUse, Optio
 }
 
 #[test]
+fn memory_grows_with_the_chunk_and_not_with_the_batch() {
+    let caps = open(None).caps().clone();
+    let peak = |batch, chunk| {
+        let config = TrainConfig { batch, chunk, ..TrainConfig::of(Recipe::Standard) };
+        forecast(&caps, &config, batch).expect("it fits").peak_bytes
+    };
+    let (chunk, whole) = (peak(32, 0), peak(512, 0));
+    let in_chunks = peak(512, 32);
+    assert!(in_chunks < chunk + chunk / 10, "{in_chunks} bytes, {chunk} for a chunk by itself");
+    assert!(in_chunks < whole / 5, "{in_chunks} bytes, {whole} for the whole batch");
+}
+
+#[test]
 fn the_forecast_is_what_a_step_takes_to_the_byte() {
     let _alone = alone();
     let f32 = Precision::F32;
-    let cases = [(Recipe::Standard, f32, 3), (Recipe::Standard, Precision::Mixed, 8), (Recipe::Paper, f32, 4)];
-    for (recipe, precision, batch) in cases {
+    let cases = [
+        (Recipe::Standard, f32, 3, 0),
+        (Recipe::Standard, Precision::Mixed, 8, 0),
+        (Recipe::Paper, f32, 4, 0),
+        (Recipe::Standard, f32, 6, 2),
+    ];
+    for (recipe, precision, batch, chunk) in cases {
         let gpu = open(None);
-        let config = TrainConfig { batch, precision, ..TrainConfig::of(recipe) };
+        let config = TrainConfig { batch, chunk, precision, ..TrainConfig::of(recipe) };
         let forecast = forecast(gpu.caps(), &config, batch).expect("it fits");
         catch(|| prepare::for_training(&gpu, &config)).unwrap_or_else(|e| panic!("{e}"));
         let measured = train(&gpu, &config, 2).last().expect("two steps").0;

@@ -41,7 +41,16 @@ impl FrontEnd {
 
     /// Segments `[N, samples]` to the encoder's input `[1, N, frames, bands]`.
     pub fn features(&self, samples: &Tensor) -> Tensor {
-        let log_mel = self.log_mel.log_mel(samples);
+        self.scale(self.log_mel(samples))
+    }
+
+    /// The log-mel by itself, `[1, N, frames, bands]`.
+    pub fn log_mel(&self, samples: &Tensor) -> Tensor {
+        self.log_mel.log_mel(samples)
+    }
+
+    /// What the encoder takes, from a log-mel.
+    pub fn scale(&self, log_mel: Tensor) -> Tensor {
         if self.norm == InputNorm::NONE { log_mel } else { standardise(&log_mel, self.norm.mean, self.norm.std) }
     }
 

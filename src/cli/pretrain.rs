@@ -62,6 +62,7 @@ Examples:
   cola pretrain recordings/ --out run --batch 32 --minutes 30 --held-out 0.05
   cola pretrain recordings/ --out paper --recipe paper --batch 256 --epochs 500
   cola pretrain --resume run
+  cola pretrain recordings/ --out large --batch 2048 --chunk 256
   cola pretrain --batch 512 --dry-run
   cola pretrain recordings/ --out run --memory-budget 2GiB";
 
@@ -75,6 +76,11 @@ struct Overrides {
     /// Pairs of segments a step [default: 64]
     #[arg(long)]
     batch: Option<usize>,
+
+    /// Pairs that go through the encoder together, for batches beyond the device's memory: the gradient stays that of the
+    /// whole batch, batch norm takes its statistics from a chunk [default: the batch]
+    #[arg(long, value_name = "PAIRS")]
+    chunk: Option<usize>,
 
     /// Length of the run in steps
     #[arg(long)]
@@ -119,6 +125,26 @@ struct Overrides {
     /// Temperature of the cosine similarity [default: 0.2]
     #[arg(long)]
     temperature: Option<f64>,
+
+    /// Learn the temperature, from --temperature on [default: false]
+    #[arg(long, value_name = "true|false")]
+    learn_temperature: Option<bool>,
+
+    /// Let positives pick their anchors, too, and take the mean of both losses [default: false]
+    #[arg(long, value_name = "true|false")]
+    symmetric: Option<bool>,
+
+    /// Mix up to this share of another segment into each [default: 0]
+    #[arg(long, value_name = "SHARE")]
+    mixup: Option<f64>,
+
+    /// Show the encoder a random part of each log-mel, stretched to the whole [default: false]
+    #[arg(long, value_name = "true|false")]
+    resize_crop: Option<bool>,
+
+    /// Mask stripes of the positive's log-mel [default: false]
+    #[arg(long, value_name = "true|false")]
+    mask: Option<bool>,
 
     /// From the last feature map to a vector [default: max]
     #[arg(long, value_parser = ["max", "mean", "maxmean"])]

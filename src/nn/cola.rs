@@ -7,14 +7,16 @@
 //! loss = mean_i -ln softmax(logits[i])[i]
 //! ```
 //!
-//! One direction only: anchor i is to pick its positive among all positives; other anchors are never negatives.
+//! One direction only: anchor i is to pick its positive among all positives; other anchors are never negatives. Asked
+//! for, the loss is the mean of both directions. The temperature of the cosine can be learned (as in CLIP, Radford et al.
+//! 2021): logits are then multiplied by a trained number that starts at 1.
 //! What is transferred after training is h; everything here is dropped.
 
 use super::{Init, NamedArray, ParamStore};
 use crate::gpu::Gpu;
 use crate::ops::bias::bias;
 use crate::ops::columns::columns;
-use crate::ops::elementwise::{Unary, scale, unary};
+use crate::ops::elementwise::{Unary, add_scaled, reshape, scale, unary};
 use crate::ops::l2_normalise::l2_normalise;
 use crate::ops::layer_norm::layer_norm;
 use crate::ops::matmul::{linear, matmul_tn};
@@ -40,6 +42,9 @@ pub enum Similarity {
     Cosine {
         /// 0.2 in the paper.
         temperature: f32,
+        /// Whether it is only where a learned one starts.
+        #[serde(default)]
+        learned: bool,
     },
 }
 
@@ -66,7 +71,11 @@ impl ProjectionHead {
 /// The similarity with what it needs.
 enum Compare {
     Bilinear(Param),
-    Cosine { temperature: f32 },
+    Cosine {
+        temperature: f32,
+        /// Multiplies the logits, `[1, 1]`.
+        scale: Option<Param>,
+    },
 }
 
 /// Projection and similarity.
@@ -85,13 +94,19 @@ impl ColaHead {
             dense.array(seed, "projection.dense.weight", &[embedding, features]),
             Init::Zeros.array(seed, "projection.dense.bias", &[embedding]),
         ];
-        if similarity == Similarity::Bilinear {
-            let normal = Init::Normal { std: BILINEAR_STD };
-            arrays.extend([
-                Init::Ones.array(seed, "projection.norm.weight", &[embedding]),
-                Init::Zeros.array(seed, "projection.norm.bias", &[embedding]),
-                normal.array(seed, "similarity.weight", &[embedding, embedding]),
-            ]);
+        match similarity {
+            Similarity::Bilinear => {
+                let normal = Init::Normal { std: BILINEAR_STD };
+                arrays.extend([
+                    Init::Ones.array(seed, "projection.norm.weight", &[embedding]),
+                    Init::Zeros.array(seed, "projection.norm.bias", &[embedding]),
+                    normal.array(seed, "similarity.weight", &[embedding, embedding]),
+                ]);
+            }
+            Similarity::Cosine { learned: true, .. } => {
+                arrays.push(Init::Ones.array(seed, "similarity.scale", &[1, 1]));
+            }
+            Similarity::Cosine { learned: false, .. } => (),
         }
         arrays
     }
@@ -104,7 +119,9 @@ impl ColaHead {
                 Some((params.get("projection.norm.weight"), params.get("projection.norm.bias"))),
                 Compare::Bilinear(params.get("similarity.weight")),
             ),
-            Similarity::Cosine { temperature } => (None, Compare::Cosine { temperature }),
+            Similarity::Cosine { temperature, learned } => {
+                (None, Compare::Cosine { temperature, scale: learned.then(|| params.get("similarity.scale")) })
+            }
         };
         let (weight, bias) = (params.get("projection.dense.weight"), params.get("projection.dense.bias"));
         ColaHead { projection: ProjectionHead { weight, bias, norm }, compare }
@@ -125,17 +142,32 @@ impl ColaHead {
                 let (anchors, positives) = halves(&z);
                 matmul_tn(cx, &anchors, &linear(cx, w, &positives))
             }
-            Compare::Cosine { temperature } => {
+            Compare::Cosine { temperature, scale: learned } => {
                 let (anchors, positives) = halves(&l2_normalise(cx, &z, COSINE_EPS));
-                scale(cx, 1.0 / temperature, &matmul_tn(cx, &anchors, &positives))
+                let logits = scale(cx, 1.0 / temperature, &matmul_tn(cx, &anchors, &positives));
+                match learned {
+                    None => logits,
+                    Some(factor) => {
+                        let pairs = segments / 2;
+                        let flat = reshape(cx, &logits, &[1, pairs * pairs]);
+                        reshape(cx, &linear(cx, factor, &flat), &[pairs, pairs])
+                    }
+                }
             }
         }
     }
 
-    /// Loss, and how many anchors pick their own positive; `targets` from [`diagonal`].
+    /// Loss, and how many anchors pick their own positive; `targets` from [`diagonal`]. With `symmetric`, the loss is the
+    /// mean of that and of the positives picking their anchors.
     #[track_caller]
-    pub fn loss(&self, cx: &Ctx, h: &Var, targets: &Tensor) -> SoftmaxXent {
-        softmax_xent(cx, &self.logits(cx, h), Samples::Rows, targets)
+    pub fn loss(&self, cx: &Ctx, h: &Var, targets: &Tensor, symmetric: bool) -> SoftmaxXent {
+        let logits = self.logits(cx, h);
+        let forth = softmax_xent(cx, &logits, Samples::Rows, targets);
+        if !symmetric {
+            return forth;
+        }
+        let back = softmax_xent(cx, &logits, Samples::Columns, targets);
+        SoftmaxXent { loss: add_scaled(cx, 0.5, &forth.loss, 0.5, &back.loss), ..forth }
     }
 }
 

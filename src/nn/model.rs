@@ -101,8 +101,10 @@ mod tests {
                 |prefix: &str| head.iter().filter(|a| a.name.starts_with(prefix)).map(|a| a.data.len()).sum::<usize>();
             (sum("projection."), sum("similarity."))
         };
+        let cosine = |learned| Similarity::Cosine { temperature: 0.2, learned };
+        assert_eq!(counts(cosine(true), Pooling::Max), (655_872, 1));
         assert_eq!(counts(Similarity::Bilinear, Pooling::Max), (656_896, 262_144));
-        assert_eq!(counts(Similarity::Cosine { temperature: 0.2 }, Pooling::Max), (655_872, 0));
+        assert_eq!(counts(cosine(false), Pooling::Max), (655_872, 0));
         assert_eq!(counts(Similarity::Bilinear, Pooling::MaxMean), (656_896 + 512 * 1280, 262_144));
     }
 }

@@ -138,7 +138,7 @@ impl ParamStore {
     /// Copies the initial values to the device; gradients and moments are zeros.
     ///
     /// Weight decay, where the optimiser is given any, applies to tensors with more than one axis: biases and the
-    /// scales and offsets of norms have one.
+    /// scales and offsets of norms have one. A temperature, `[1, 1]`, is left alone, too.
     ///
     /// # Panics
     /// When two names are equal or a shape does not fit its data.
@@ -146,7 +146,7 @@ impl ParamStore {
     pub fn build(gpu: &Gpu, initial: &[NamedArray]) -> ParamStore {
         let (layout, slab) = Layout::of(initial);
         let mut mask = vec![0.0f32; layout.len / DECAY_BLOCK];
-        for e in layout.entries.iter().filter(|e| e.shape.len() > 1) {
+        for e in layout.entries.iter().filter(|e| e.shape.len() > 1 && e.len > 1) {
             mask[e.start / DECAY_BLOCK..(e.start + e.len).div_ceil(DECAY_BLOCK)].fill(1.0);
         }
         let zeros = |label| Tensor::zeros(gpu, label, &[layout.len]);
@@ -239,6 +239,11 @@ impl StateStore {
     pub fn build(gpu: &Gpu, initial: &[NamedArray]) -> StateStore {
         let (layout, slab) = Layout::of(initial);
         StateStore { values: Tensor::from_slice(gpu, &[layout.len], &slab), layout }
+    }
+
+    /// All of them in one tensor, to be kept and put back.
+    pub fn all(&self) -> &Tensor {
+        &self.values
     }
 
     /// The tensor of this name; ops may write to it.

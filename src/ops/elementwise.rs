@@ -1,4 +1,4 @@
-//! Elementwise functions and sums.
+//! Elementwise functions and sums, and other shapes of the same elements.
 
 use super::{elem, u};
 use crate::gpu::{Gpu, Kernel, groups};
@@ -104,4 +104,15 @@ pub fn add_scaled(cx: &Ctx, a: f32, x1: &Var, b: f32, x2: &Var) -> Var {
             }
         }
     })
+}
+
+/// The same elements in another shape; memory is shared. Backward: dy in the shape of x. Keeps nothing.
+///
+/// # Panics
+/// When the shapes have different numbers of elements.
+#[track_caller]
+pub fn reshape(cx: &Ctx, x: &Var, shape: &[usize]) -> Var {
+    let y = x.value.reshape(shape);
+    let x = x.clone();
+    cx.record("reshape", y, &[], move |dy, grads| grads.add(&x, dy.reshape(x.value.shape())))
 }

@@ -67,6 +67,15 @@ impl TrainConfig {
     fn check(&self) -> Result<(), ConfigError> {
         let rules = [
             (self.batch >= 2, "--batch must be at least 2: a pair needs another one to be told from"),
+            (
+                self.chunk == 0 || (self.chunk >= 2 && self.batch.is_multiple_of(self.chunk)),
+                "--chunk must be at least 2 and divide --batch; leave it out to take the batch whole",
+            ),
+            ((0.0..1.0).contains(&self.mixup), "--mixup must be from 0 to below 1"),
+            (
+                !self.learn_temperature || self.similarity == SimilarityKind::Cosine,
+                "--learn-temperature needs --similarity cosine; the bilinear similarity has no temperature",
+            ),
             (self.lr > 0.0 && self.lr.is_finite(), "--lr must be above 0"),
             (self.temperature > 0.0 && self.temperature.is_finite(), "--temperature must be above 0"),
             ((0.0..=0.9).contains(&self.held_out), "--held-out is a share of the recordings, from 0 to 0.9"),
@@ -130,7 +139,9 @@ impl TrainConfig {
     fn similarity(&self) -> Similarity {
         match self.similarity {
             SimilarityKind::Bilinear => Similarity::Bilinear,
-            SimilarityKind::Cosine => Similarity::Cosine { temperature: self.temperature as f32 },
+            SimilarityKind::Cosine => {
+                Similarity::Cosine { temperature: self.temperature as f32, learned: self.learn_temperature }
+            }
         }
     }
 

@@ -77,7 +77,7 @@ impl HeldOut {
         for batch in &self.batches {
             let samples = Tensor::from_slice(&state.gpu, &[2 * self.pairs, SEGMENT_SAMPLES], &batch.samples);
             let h = state.model.encode(&cx, &Var::constant(state.front_end.features(&samples)), 0);
-            let out = state.model.head.loss(&cx, &h, &targets);
+            let out = state.model.head.loss(&cx, &h, &targets, state.symmetric());
             loss += out.loss.value.read::<f32>()[0];
             correct += out.correct.read::<f32>()[0];
         }

@@ -3,6 +3,7 @@
 //! Read in this order: [`recipe`] (every setting), [`config`] (where settings come from), [`step`] (one step), [`trainer`] (the loop around it), [`checkpoint`].
 
 pub mod atomic;
+pub mod augment;
 pub mod bytes;
 pub mod checkpoint;
 pub mod config;

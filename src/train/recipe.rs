@@ -130,18 +130,31 @@ pub struct TrainConfig {
     pub minutes: f64,
     /// Pairs a step.
     pub batch: usize,
+    /// Pairs that go through the encoder together, which memory grows with; 0 for the whole batch. The gradient is that of
+    /// the whole batch; batch norm takes its statistics from a chunk.
+    pub chunk: usize,
 
     /// Where the level of a segment is taken from.
     pub level: Level,
     /// Standard deviation of the noise added to the positive.
     pub noise: f64,
+    /// Most of another segment that is mixed into each, as a share of magnitudes; 0 for none.
+    pub mixup: f64,
     /// How the log-mel is scaled.
     pub input_norm: InputScaling,
+    /// Whether the encoder sees a random part of each log-mel, stretched to the whole.
+    pub resize_crop: bool,
+    /// Whether stripes of the positive's log-mel are set to its mean.
+    pub mask: bool,
 
     /// How two projected segments are compared.
     pub similarity: SimilarityKind,
     /// Divides the cosine; the bilinear similarity has none.
     pub temperature: f64,
+    /// Whether the temperature is only where a learned one starts.
+    pub learn_temperature: bool,
+    /// Whether positives have to pick their anchors, too.
+    pub symmetric: bool,
     /// What becomes of the last feature map.
     pub pooling: Pooling,
     /// Rate of the last block; block b of 16 has b / 16 of it. 0 for none.
@@ -239,11 +252,17 @@ impl TrainConfig {
             epochs: 100,
             minutes: 0.0,
             batch: 64,
+            chunk: 0,
             level: Level::Crop,
             noise: 0.0,
+            mixup: 0.0,
             input_norm: InputScaling::None,
+            resize_crop: false,
+            mask: false,
             similarity: SimilarityKind::Bilinear,
             temperature: 0.2,
+            learn_temperature: false,
+            symmetric: false,
             pooling: Pooling::Max,
             stochastic_depth: 0.0,
             bn_momentum: 0.01,

@@ -1,15 +1,23 @@
 //! One training step, used by the trainer, `bench step` and the memory forecast alike.
+//!
+//! A batch that the device cannot take whole goes through the encoder in chunks (Gao et al. 2021, "Scaling deep
+//! contrastive learning batch size under memory limited setup"): all chunks once without a tape; the loss of the whole
+//! batch and its gradient at the encoder's outputs; then every chunk again, with a tape, and back from that gradient. What
+//! comes out is the gradient of the whole batch; only batch norm sees a chunk at a time.
 
+use super::augment::Augment;
 use super::config::TrainConfig;
 use crate::audio::SEGMENT_SAMPLES;
 use crate::frontend::{FrontEnd, InputNorm};
 use crate::gpu::{Gpu, Pending};
 use crate::nn::cola::diagonal;
 use crate::nn::model::ColaModel;
+use crate::ops::columns::{add_columns, two_ranges};
 use crate::ops::softmax_xent::SoftmaxXent;
 use crate::optim::{Adam, Schedule};
 use crate::tape::{Ctx, SavedBytes, Tape, Var};
 use crate::tensor::{Storage, Tensor};
+use std::ops::Range;
 
 /// Everything that a step reads or changes.
 pub struct State {
@@ -25,6 +33,10 @@ pub struct State {
     pub front_end: FrontEnd,
     /// How a step stores what it keeps for the way back.
     storage: Storage,
+    augment: Augment,
+    symmetric: bool,
+    /// Pairs in a chunk, 0 for all.
+    chunk: usize,
     targets: Tensor,
 }
 
@@ -38,6 +50,9 @@ impl State {
             schedule: config.schedule(total_steps),
             front_end: FrontEnd::new(gpu, norm),
             storage: config.precision.storage(),
+            augment: Augment::new(config),
+            symmetric: config.symmetric,
+            chunk: config.chunk,
             targets: diagonal(gpu, config.batch),
         }
     }
@@ -50,6 +65,23 @@ impl State {
     /// Pairs in a batch.
     pub fn batch(&self) -> usize {
         self.targets.len()
+    }
+
+    /// Whether the loss is taken in both directions.
+    pub fn symmetric(&self) -> bool {
+        self.symmetric
+    }
+
+    /// The pairs that go through the encoder together.
+    fn chunks(&self) -> Vec<Range<usize>> {
+        let pairs = self.batch();
+        let chunk = if self.chunk == 0 { pairs } else { self.chunk };
+        (0..pairs).step_by(chunk).map(|first| first..pairs.min(first + chunk)).collect()
+    }
+
+    /// Training mode: raw maps are kept as the configuration has it.
+    fn training<'a>(&'a self, tape: Option<&'a Tape>) -> Ctx<'a> {
+        Ctx { storage: self.storage, tape, training: true, ..Ctx::inference(&self.gpu) }
     }
 }
 
@@ -82,49 +114,122 @@ pub struct StepResult {
 ///
 /// # Panics
 /// When `samples` is not a batch.
+#[track_caller]
 pub fn train_step(state: &mut State, samples: &[f32], keep_pooled: bool) -> StepPending {
-    let samples = Tensor::from_slice(&state.gpu, &[2 * state.batch(), SEGMENT_SAMPLES], samples);
-    train_step_on_device(state, samples, keep_pooled)
+    let pairs = state.batch();
+    assert_eq!(samples.len(), 2 * pairs * SEGMENT_SAMPLES, "samples of {pairs} pairs");
+    let upload = |gpu: &Gpu, chunk: Range<usize>| {
+        let part = |first: usize| &samples[first * SEGMENT_SAMPLES..(first + chunk.len()) * SEGMENT_SAMPLES];
+        let shape = [2 * chunk.len(), SEGMENT_SAMPLES];
+        match chunk.len() == pairs {
+            true => Tensor::from_slice(gpu, &shape, samples),
+            false => Tensor::from_slice(gpu, &shape, &[part(chunk.start), part(pairs + chunk.start)].concat()),
+        }
+    };
+    step(state, upload, keep_pooled)
 }
 
-/// The same with samples that are on the device already.
+/// The same with samples that are on the device already, all at once.
+///
+/// # Panics
+/// When the batch goes through the encoder in chunks.
+#[track_caller]
 pub fn train_step_on_device(state: &mut State, samples: Tensor, keep_pooled: bool) -> StepPending {
-    let gpu = state.gpu.clone();
-    let (batch, step) = (state.batch(), state.optimizer.steps);
-    let tape = Tape::new();
-    let (h, out) = forward(state, samples, &tape);
+    let mut samples = Some(samples);
+    step(state, |_, _| samples.take().expect("a batch on the device is taken whole"), keep_pooled)
+}
 
+fn step(state: &mut State, samples: impl FnMut(&Gpu, Range<usize>) -> Tensor, keep_pooled: bool) -> StepPending {
+    let gpu = state.gpu.clone();
     state.model.params.zero_grad();
-    tape.backward(&out.loss, Tensor::from_slice(&gpu, &[1], &[1.0f32]));
-    let lr = state.schedule.at(step);
+    let out = gradient(state, samples, true);
+    let lr = state.schedule.at(state.optimizer.steps);
     let grad_squares = state.optimizer.step(&state.model.params, lr);
 
     // One read-back for the three numbers.
     let numbers = Tensor::empty(&gpu, "step results", &[3]);
-    for (i, number) in [&out.loss.value, &out.correct, &grad_squares].into_iter().enumerate() {
+    for (i, number) in [&out.loss, &out.correct, &grad_squares].into_iter().enumerate() {
         numbers.slice(i, &[1]).copy_from(number);
     }
-    let pooled = keep_pooled.then(|| h.value.read_later());
-    StepPending { lr, batch, numbers: numbers.read_later(), pooled }
+    let pooled = keep_pooled.then(|| out.h.read_later());
+    StepPending { lr, batch: state.batch(), numbers: numbers.read_later(), pooled }
 }
 
-/// Samples to the encoder's output and the loss.
-fn forward(state: &State, samples: Tensor, tape: &Tape) -> (Var, SoftmaxXent) {
-    let input = state.front_end.features(&samples);
-    // room for the first feature maps
-    drop(samples);
-    let cx = Ctx { storage: state.storage, ..Ctx::training(&state.gpu, tape) };
-    let h = state.model.encode(&cx, &Var::constant(input), state.optimizer.steps);
-    let out = state.model.head.loss(&cx, &h, &state.targets);
-    (h, out)
+/// What [`gradient`] leaves besides the gradient.
+pub struct BatchLoss {
+    /// Mean over the anchors, `[1]`.
+    pub loss: Tensor,
+    /// Anchors that picked their own positive, `[1]`.
+    pub correct: Tensor,
+    /// The encoder's output, `[features, 2 batch]`.
+    pub h: Tensor,
 }
 
-/// What each op of a step keeps for the way back, in forward order, and the bytes in use when the way back begins.
-/// For dry runs: there are no samples.
-pub fn kept_for_the_way_back(state: &State) -> (Vec<SavedBytes>, u64) {
-    let samples = Tensor::empty(&state.gpu, "samples", &[2 * state.batch(), SEGMENT_SAMPLES]);
+/// Adds the gradient of a batch's loss to the parameters'. `samples` is asked for the segments of some pairs, `[2 pairs,
+/// SEGMENT_SAMPLES]`, anchors first, twice where there are several chunks. `batch_statistics` is what training has; without
+/// them batch norm takes its running ones and leaves them as they are.
+pub fn gradient(
+    state: &State,
+    mut samples: impl FnMut(&Gpu, Range<usize>) -> Tensor,
+    batch_statistics: bool,
+) -> BatchLoss {
+    let gpu = &state.gpu;
+    let chunks = state.chunks();
+    let one = || Tensor::from_slice(gpu, &[1], &[1.0f32]);
+    // The number of a chunk over all steps decides what is random in it, so that its second pass sees what the first saw.
+    let mut encode = |tape: Option<&Tape>, k: usize| {
+        let draw = state.optimizer.steps * chunks.len() as u64 + k as u64;
+        let input = state.augment.features(&state.front_end, &samples(gpu, chunks[k].clone()), draw);
+        let cx = Ctx { training: batch_statistics, ..state.training(tape) };
+        state.model.encode(&cx, &Var::constant(input), draw)
+    };
+    let loss_of =
+        |tape: &Tape, h: &Var| state.model.head.loss(&state.training(Some(tape)), h, &state.targets, state.symmetric);
+    if chunks.len() == 1 {
+        let tape = Tape::new();
+        let h = encode(Some(&tape), 0);
+        let SoftmaxXent { loss, correct, .. } = loss_of(&tape, &h);
+        tape.backward(&loss, one());
+        return BatchLoss { loss: loss.value, correct, h: h.value };
+    }
+
+    let pairs = state.batch();
+    let positives = |chunk: &Range<usize>| pairs + chunk.start..pairs + chunk.end;
+    // Running statistics are to move once a chunk, and the second pass moves them.
+    let running = state.model.state.all().duplicate();
+    let h = Tensor::zeros(gpu, "encoder outputs", &[state.model.config().pooling.features(), 2 * pairs]);
+    for (k, chunk) in chunks.iter().enumerate() {
+        let part = encode(None, k).value;
+        add_columns(&h, chunk.start, &part, 0..chunk.len());
+        add_columns(&h, pairs + chunk.start, &part, chunk.len()..2 * chunk.len());
+    }
+    state.model.state.all().copy_from(&running);
+
     let tape = Tape::new();
-    let _outputs = forward(state, samples, &tape);
+    let leaf = tape.leaf(h.clone());
+    let SoftmaxXent { loss, correct, .. } = loss_of(&tape, &leaf);
+    let dh = tape.backward(&loss, one()).pop().expect("the loss hangs on the encoder's outputs");
+
+    for (k, chunk) in chunks.iter().enumerate() {
+        let tape = Tape::new();
+        let part = encode(Some(&tape), k);
+        tape.backward(&part, two_ranges(&dh, chunk.clone(), positives(chunk)));
+    }
+    BatchLoss { loss: loss.value, correct, h }
+}
+
+/// What each op of a step keeps for the way back, in forward order, and the bytes in use when the way back begins; of a
+/// chunk, where the batch is cut. For dry runs: there are no samples.
+pub fn kept_for_the_way_back(state: &State) -> (Vec<SavedBytes>, u64) {
+    let pairs = state.chunks()[0].len();
+    let input = {
+        let samples = Tensor::empty(&state.gpu, "samples", &[2 * pairs, SEGMENT_SAMPLES]);
+        state.augment.features(&state.front_end, &samples, 0)
+    };
+    let tape = Tape::new();
+    let cx = state.training(Some(&tape));
+    let h = state.model.encode(&cx, &Var::constant(input), 0);
+    let _outputs = (pairs == state.batch()).then(|| state.model.head.loss(&cx, &h, &state.targets, state.symmetric));
     (tape.saved(), state.gpu.memory().in_use_bytes)
 }
 
