@@ -62,10 +62,15 @@ fn bare() -> PathBuf {
 fn onnxruntime_agrees_with_the_program() {
     let made = made();
     let bare = bare().display().to_string();
-    let run = made.path("run");
-    for (source, options, features) in
-        [(&run, "", 2560), (&bare, "--input-norm paper", 1280), (&bare, "--input-norm none --pooling mean", 1280)]
-    {
+    let (run, stages) = (made.path("run"), made.path("stages"));
+    let options = "--batch 4 --steps 2 --warmup 0 --features stages";
+    succeed(&format!("pretrain {} --out {stages} {options}", made.path("sounds/train")));
+    for (source, options, features) in [
+        (&run, "", 2560),
+        (&stages, "", 6016),
+        (&bare, "--input-norm paper", 1280),
+        (&bare, "--input-norm none --pooling mean", 1280),
+    ] {
         let [vectors, samples, log_mel] = ["x.npy", "samples.onnx", "log_mel.onnx"].map(|name| made.path(name));
         succeed(&format!("embed {source} {} --segments --out {vectors} {options}", made.path("sounds/test")));
         succeed(&format!("export onnx {source} --out {samples} {options}"));

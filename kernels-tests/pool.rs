@@ -1,8 +1,8 @@
-//! max_pool.wgsl, max_pool_dx.wgsl, mean_pool.wgsl, mean_pool_dx.wgsl
+//! max_pool.wgsl, max_pool_dx.wgsl, mean_pool.wgsl, mean_pool_dx.wgsl, pool_time.wgsl
 
-use crate::harness::{check_op, data, input, on_every_device};
+use crate::harness::{assert_close, check_op, data, input, on_every_device};
 use cola::gpu::{Gpu, GpuOptions};
-use cola::ops::pool::{max_pool, mean_pool};
+use cola::ops::pool::{max_pool, mean_pool, pool_time};
 use cola::tape::{Ctx, Tape, Var};
 use cola::tensor::Tensor;
 
@@ -45,6 +45,35 @@ fn a_nan_is_not_lost() {
             assert!(max_pool(&Ctx::inference(gpu), &x).value.read::<f32>()[0].is_nan(), "NaN at {at}");
         }
     });
+}
+
+#[test]
+fn time_is_pooled_by_channel_and_frequency() {
+    let check = |gpu: &Gpu, [c, n, h, w]: [usize; 4]| {
+        let x = data(3, c * n * h * w);
+        let at = |row: usize, sample: usize| {
+            let first = (row / w * n + sample) * h * w + row % w;
+            (0..h).map(move |t| first + t * w).collect::<Vec<_>>()
+        };
+        let mut want = Vec::new();
+        for op in
+            [|v: &[f64]| v.iter().sum::<f64>() / v.len() as f64, |v: &[f64]| v.iter().fold(f64::MIN, |a, &b| a.max(b))]
+        {
+            for (row, sample) in (0..c * w).flat_map(|row| (0..n).map(move |sample| (row, sample))) {
+                want.push(op(&at(row, sample).iter().map(|&i| f64::from(x[i])).collect::<Vec<_>>()));
+            }
+        }
+        let y = pool_time(&Tensor::from_slice(gpu, &[c, n, h, w], &x));
+        assert_eq!(y.shape(), [2 * c * w, n]);
+        assert_close("pool_time", &y.read(), &want, 1e-6);
+    };
+    on_every_device(|gpu| {
+        [[3, 5, 7, 2], [1, 1, 1, 1], [16, 3, 48, 32], [40, 33, 3, 2]].into_iter().for_each(|shape| check(gpu, shape));
+    });
+    check(
+        &Gpu::open(&GpuOptions { max_binding_bytes: Some(4096), ..Default::default() }).expect("an adapter"),
+        [200, 2, 4, 4],
+    );
 }
 
 /// A tensor past the binding limit is cut by channels.

@@ -82,11 +82,12 @@ impl Onnx {
         };
         let notes: Vec<_> = weights.info().map(|info| ("recipe", info.recipe.clone())).into_iter().collect();
         let input = if self.no_front_end { Input::LogMel } else { Input::Samples };
-        let encoder = Encoder { weights: &weights.encoder()?, pooling: config.pooling, norm };
+        let (pooling, features) = (config.pooling, config.features);
+        let encoder = Encoder { weights: &weights.encoder()?, pooling, features, norm };
         let bytes = encoder.to_onnx(input, &notes);
         write_atomic(&out, |file| file.write_all(&bytes))?;
         let takes = if self.no_front_end { "log_mel [N, 1, 96, 64]" } else { "samples [N, 15680]" };
-        println!("wrote {}: {takes} to embedding [N, {}]", out.display(), config.pooling.features());
+        println!("wrote {}: {takes} to embedding [N, {}]", out.display(), config.features_len());
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -150,6 +150,11 @@ struct Overrides {
     #[arg(long, value_parser = ["max", "mean", "maxmean"])]
     pooling: Option<String>,
 
+    /// What probe, embed and map take from the trained encoder: the last map pooled, or mean and maximum over time
+    /// behind each of its seven stages, 6016 features [default: pooled]
+    #[arg(long, value_parser = ["pooled", "stages"])]
+    features: Option<String>,
+
     /// Scaling of the log-mel: as it is, divided by 255, or standardised by the data [default: standard]
     #[arg(long, value_parser = ["none", "paper", "standard"])]
     input_norm: Option<String>,

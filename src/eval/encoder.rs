@@ -5,7 +5,7 @@ use crate::frontend::{FrontEnd, InputNorm};
 use crate::gpu::Gpu;
 use crate::nn::efficientnet::Pooling;
 use crate::nn::model::{ColaModel, ModelConfig};
-use crate::tape::{Ctx, Var};
+use crate::tape::Var;
 use crate::tensor::Tensor;
 use crate::train::checkpoint::{CheckpointError, Part, Weights};
 use crate::train::config::InputScaling;
@@ -85,7 +85,7 @@ impl Encoder {
 
     /// Length of a vector.
     pub fn features(&self) -> usize {
-        self.model.config().pooling.features()
+        self.model.config().features_len()
     }
 
     /// Segments `[N, SEGMENT_SAMPLES]`, each of unit L2 norm, to `[features, N]`.
@@ -96,7 +96,7 @@ impl Encoder {
     pub fn encode(&self, samples: &Tensor) -> Tensor {
         assert_eq!(samples.dims2()[1], SEGMENT_SAMPLES, "samples of a segment");
         let input = Var::constant(self.front_end.features(samples));
-        self.model.encode(&Ctx::inference(&self.gpu), &input, 0).value
+        self.model.features(&input)
     }
 }
 

@@ -10,8 +10,9 @@ use crate::ops::batch_norm::{BatchNorm, batch_norm};
 use crate::ops::concat::concat_rows;
 use crate::ops::depthwise::conv_stem;
 use crate::ops::matmul::linear_in;
-use crate::ops::pool::{max_pool, mean_pool};
+use crate::ops::pool::{max_pool, mean_pool, pool_time};
 use crate::tape::{Ctx, Param, Var};
+use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -117,6 +118,57 @@ impl Pooling {
     }
 }
 
+/// Which vector of a segment a frozen encoder gives out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Features {
+    /// What the projection was trained on: the last map, pooled.
+    #[default]
+    Pooled,
+    /// Mean and maximum over time of every channel and frequency behind each of the seven stages: 6016 features. Early
+    /// stages keep what the loss has no use for, such as which word was said.
+    Stages,
+}
+
+impl FromStr for Features {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Features, String> {
+        match text {
+            "pooled" => Ok(Features::Pooled),
+            "stages" => Ok(Features::Stages),
+            _ => Err(format!("'{text}' is none of pooled, stages")),
+        }
+    }
+}
+
+impl fmt::Display for Features {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Features::Pooled => "pooled",
+            Features::Stages => "stages",
+        })
+    }
+}
+
+/// Length of [`Features::Stages`] for a segment of 96 frames and 64 bands.
+pub fn stage_features() -> usize {
+    let mut bands = 32;
+    let mut features = 0;
+    for stage in &STAGES {
+        bands /= stage.stride;
+        features += 2 * stage.channels * bands;
+    }
+    features
+}
+
+/// The last block of every stage, by its number.
+pub fn stage_ends() -> Vec<usize> {
+    STAGES
+        .iter()
+        .scan(0, |blocks, stage| Some(std::mem::replace(blocks, *blocks + stage.repeats) + stage.repeats - 1))
+        .collect()
+}
+
 /// The encoder.
 pub struct EfficientNet {
     stem: (Param, BatchNorm),
@@ -162,6 +214,28 @@ impl EfficientNet {
         pooling.pool(cx, &self.stages(cx, x, drop, |_| ()))
     }
 
+    /// [`Features::Stages`] `[6016, N]` of segments x `[1, N, 96, 64]`: stage by stage, the means first. No gradient.
+    #[track_caller]
+    pub fn stage_features(&self, cx: &Ctx, x: &Var) -> Tensor {
+        let mut parts = Vec::new();
+        let (mut map, ends) = (0, stage_ends());
+        self.stages(cx, x, None, |y| {
+            if ends.contains(&map) {
+                parts.push(pool_time(&y.value));
+            }
+            map += 1;
+        });
+        let rows = parts.iter().map(|part| part.shape()[0]).sum();
+        let n = x.value.shape()[1];
+        let all = Tensor::empty(cx.gpu, "stage features", &[rows, n]);
+        let mut start = 0;
+        for part in parts {
+            all.slice(start * n, part.shape()).copy_from(&part);
+            start += part.shape()[0];
+        }
+        all
+    }
+
     /// The last feature map `[1280, N, frames / 32, bands / 32]` (rounded up). `see` is shown what each block and the
     /// head put out: 17 maps.
     #[track_caller]
@@ -196,6 +270,12 @@ mod tests {
         let count = |list: &[crate::nn::NamedArray]| list.iter().map(|a| a.data.len()).sum::<usize>();
         assert_eq!(count(&initial.params), 4_006_972);
         assert_eq!(count(&initial.state), 42_016);
+    }
+
+    #[test]
+    fn stages_end_where_the_next_begins() {
+        assert_eq!(stage_ends(), [0, 2, 4, 7, 10, 14, 15]);
+        assert_eq!(stage_features(), 2 * (16 * 32 + 24 * 16 + 40 * 8 + 80 * 4 + 112 * 4 + 192 * 2 + 320 * 2));
     }
 
     #[test]

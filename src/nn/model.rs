@@ -1,12 +1,13 @@
 //! The whole COLA model: encoder, projection, similarity, over one store of parameters and one of running statistics.
 
 use super::cola::{ColaHead, Similarity};
-use super::efficientnet::{EfficientNet, Pooling};
+use super::efficientnet::{EfficientNet, Features, Pooling, stage_features};
 use super::layers::{Initial, Stores};
 use super::stochastic_depth::DropMasks;
 use super::{ParamStore, StateStore};
 use crate::gpu::Gpu;
 use crate::tape::{Ctx, Var};
+use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 /// What decides the tensors of a model and what it computes. Stored with the weights.
@@ -27,6 +28,19 @@ pub struct ModelConfig {
     /// features of a young network lie close to a few directions.
     #[serde(default)]
     pub zero_init_residual: bool,
+    /// What is given out once it is trained.
+    #[serde(default)]
+    pub features: Features,
+}
+
+impl ModelConfig {
+    /// Length of a vector that is given out.
+    pub fn features_len(&self) -> usize {
+        match self.features {
+            Features::Pooled => self.pooling.features(),
+            Features::Stages => stage_features(),
+        }
+    }
 }
 
 impl Default for ModelConfig {
@@ -39,6 +53,7 @@ impl Default for ModelConfig {
             stochastic_depth: 0.0,
             bn_momentum: 0.01,
             zero_init_residual: false,
+            features: Features::Pooled,
         }
     }
 }
@@ -84,6 +99,16 @@ impl ColaModel {
         let segments = x.value.dims4()[1];
         let masks = (cx.training && rate > 0.0).then(|| DropMasks::draw(cx.gpu, rate, segments, self.seed, step));
         self.encoder.forward(cx, x, self.config.pooling, masks.as_ref())
+    }
+
+    /// The vectors `[features_len, N]` of segments x `[1, N, 96, 64]` that the trained encoder gives out; no gradient.
+    #[track_caller]
+    pub fn features(&self, x: &Var) -> Tensor {
+        let cx = Ctx::inference(self.params.grads().gpu());
+        match self.config.features {
+            Features::Pooled => self.encode(&cx, x, 0).value,
+            Features::Stages => self.encoder.stage_features(&cx, x),
+        }
     }
 }
 

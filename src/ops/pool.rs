@@ -1,4 +1,4 @@
-//! Global pooling of feature maps to one vector a sample.
+//! Pooling of feature maps to one vector a sample: global, and over time alone.
 
 use super::{elem, split_rows, u};
 use crate::gpu::{Kernel, groups};
@@ -10,6 +10,7 @@ static MAX: Kernel = kernel!("max_pool.wgsl");
 static MAX_DX: Kernel = kernel!("max_pool_dx.wgsl");
 static MEAN: Kernel = kernel!("mean_pool.wgsl");
 static MEAN_DX: Kernel = kernel!("mean_pool_dx.wgsl");
+static TIME: Kernel = kernel!("pool_time.wgsl");
 
 const WG: usize = 64;
 
@@ -71,4 +72,23 @@ pub fn mean_pool(cx: &Ctx, x: &Var) -> Var {
         }
         grads.add(&x, dx);
     })
+}
+
+/// Mean over time of every channel and frequency, then the maximum of each; x: `[C, N, H, W]` with time as height,
+/// y: `[2 C W, N]`. Without a gradient: it is for probing a frozen encoder.
+#[track_caller]
+pub fn pool_time(x: &Tensor) -> Tensor {
+    let [c, n, h, w] = x.dims4();
+    let y = Tensor::empty(x.gpu(), "pool_time", &[2 * c * w, n]);
+    for (start, rows) in split_rows(x.gpu(), c, n * h * w) {
+        let part = Tensor::empty(x.gpu(), "pool_time", &[2 * rows * w, n]);
+        let params = [u(rows), u(n), u(h), u(w)];
+        let grid = [groups(rows * n * w, WG), 1, 1];
+        x.gpu().run(&TIME, &[], &params, &[&x.rows(start, rows), &part], grid, (2 * rows * n * h * w) as u64);
+        for half in 0..2 {
+            let from = part.slice(half * rows * w * n, &[rows * w, n]);
+            y.slice((half * c + start) * w * n, &[rows * w, n]).copy_from(&from);
+        }
+    }
+    y
 }

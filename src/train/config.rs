@@ -124,6 +124,7 @@ impl TrainConfig {
         ModelConfig {
             similarity: self.similarity(),
             pooling: self.pooling,
+            features: self.features,
             stochastic_depth: self.stochastic_depth,
             bn_momentum: self.bn_momentum as f32,
             zero_init_residual: self.zero_init_residual,

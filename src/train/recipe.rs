@@ -1,7 +1,7 @@
 //! The configuration of a run, key by key, and the two recipes that fill it with defaults.
 
 use super::bytes::Bytes;
-use crate::nn::efficientnet::Pooling;
+use crate::nn::efficientnet::{Features, Pooling};
 use crate::optim::{Decay, EpsConvention};
 use crate::tensor::Storage;
 use serde::{Deserialize, Serialize};
@@ -157,6 +157,8 @@ pub struct TrainConfig {
     pub symmetric: bool,
     /// What becomes of the last feature map.
     pub pooling: Pooling,
+    /// What the trained encoder gives out.
+    pub features: Features,
     /// Rate of the last block; block b of 16 has b / 16 of it. 0 for none.
     pub stochastic_depth: f64,
     /// Weight of a new batch in batch norm's running statistics (torch's convention; Keras' 0.99 is 0.01).
@@ -264,6 +266,7 @@ impl TrainConfig {
             learn_temperature: false,
             symmetric: false,
             pooling: Pooling::Max,
+            features: Features::Pooled,
             stochastic_depth: 0.0,
             bn_momentum: 0.01,
             zero_init_residual: false,

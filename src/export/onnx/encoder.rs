@@ -2,7 +2,7 @@
 
 use super::graph::{Graph, Value, int, ints};
 use crate::nn::NamedArray;
-use crate::nn::efficientnet::{FEATURES, PREFIX, Pooling, STEM_CHANNELS, blocks};
+use crate::nn::efficientnet::{FEATURES, PREFIX, Pooling, STEM_CHANNELS, blocks, stage_ends};
 use crate::nn::layers::BATCH_NORM_EPS;
 use crate::nn::mbconv::BlockShape;
 use std::collections::HashMap;
@@ -60,6 +60,20 @@ pub fn pool(graph: &mut Graph, maps: &[Map], pooling: Pooling) -> Value {
             graph.node("Concat", "pool.max_mean", &[&max, &mean], vec![int("axis", 1)])
         }
     }
+}
+
+/// [`Features::Stages`](crate::nn::efficientnet::Features::Stages) `[N, 6016]` of the maps that [`stages`] gave.
+pub fn pool_stages(graph: &mut Graph, maps: &[Map]) -> Value {
+    let mut parts = Vec::new();
+    for (stage, end) in stage_ends().into_iter().enumerate() {
+        for (op, name) in [("ReduceMean", "mean"), ("ReduceMax", "max")] {
+            let over_time = vec![ints("axes", &[2]), int("keepdims", 0)];
+            let name = format!("stage{stage}.{name}");
+            let pooled = graph.node(op, &format!("{name}.map"), &[&maps[end].value], over_time);
+            parts.push(graph.node("Flatten", &name, &[&pooled], Vec::new()));
+        }
+    }
+    graph.node("Concat", "stages", &parts.iter().collect::<Vec<_>>(), vec![int("axis", 1)])
 }
 
 impl Builder<'_> {

@@ -18,7 +18,7 @@ mod proto;
 use crate::audio::SEGMENT_SAMPLES;
 use crate::frontend::InputNorm;
 use crate::nn::NamedArray;
-use crate::nn::efficientnet::Pooling;
+use crate::nn::efficientnet::{Features, Pooling, stage_features};
 use crate::ops::mel::LogMelConfig;
 use graph::{Graph, Io};
 use std::collections::HashMap;
@@ -39,6 +39,8 @@ pub struct Encoder<'a> {
     pub weights: &'a HashMap<&'a str, &'a NamedArray>,
     /// What becomes of the last feature map.
     pub pooling: Pooling,
+    /// Which vector it gives out.
+    pub features: Features,
     /// How its input is scaled.
     pub norm: InputNorm,
 }
@@ -71,8 +73,10 @@ impl Encoder<'_> {
         };
         let x = front_end::scale(&mut graph, &log_mel, self.norm);
         let maps = encoder::stages(&mut graph, self.weights, &x, [frames, bands]);
-        let embedding = encoder::pool(&mut graph, &maps, self.pooling);
-        let features = self.pooling.features();
+        let (embedding, features) = match self.features {
+            Features::Pooled => (encoder::pool(&mut graph, &maps, self.pooling), self.pooling.features()),
+            Features::Stages => (encoder::pool_stages(&mut graph, &maps), stage_features()),
+        };
         let doc = format!("a vector of {features} features a segment; average those of a clip");
         let output = Io { name: "embedding", shape: vec![features], doc };
         graph.node("Identity", output.name, &[&embedding], Vec::new());
@@ -82,8 +86,11 @@ impl Encoder<'_> {
             ("segment_samples", SEGMENT_SAMPLES.to_string()),
             ("frames", frames.to_string()),
             ("features", features.to_string()),
-            ("pooling", self.pooling.to_string()),
         ]);
+        match self.features {
+            Features::Pooled => metadata.push(("pooling", self.pooling.to_string())),
+            Features::Stages => metadata.push(("pooling", "stages: mean and maximum over time".into())),
+        }
         metadata.extend(notes.iter().cloned());
         graph.into_file(io, output, &metadata)
     }
