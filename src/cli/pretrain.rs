@@ -69,8 +69,8 @@ Examples:
 /// Keys of the configuration that the command line may set; names and kinds are those of [`TrainConfig`].
 #[derive(clap::Args, Serialize)]
 struct Overrides {
-    /// Table of defaults [default: standard]
-    #[arg(long, value_parser = ["paper", "standard"])]
+    /// Table of defaults [default: strong]
+    #[arg(long, value_parser = ["paper", "standard", "strong"])]
     recipe: Option<String>,
 
     /// Pairs of segments a step [default: 64]
@@ -118,11 +118,11 @@ struct Overrides {
     #[arg(long)]
     clip: Option<f64>,
 
-    /// How two segments are compared [default: bilinear]
+    /// How two segments are compared [default: cosine, paper and standard bilinear]
     #[arg(long, value_parser = ["bilinear", "cosine"])]
     similarity: Option<String>,
 
-    /// Temperature of the cosine similarity [default: 0.2]
+    /// Temperature of the cosine similarity [default: 0.1, paper and standard 0.2]
     #[arg(long)]
     temperature: Option<f64>,
 
@@ -151,7 +151,7 @@ struct Overrides {
     pooling: Option<String>,
 
     /// What probe, embed and map take from the trained encoder: the last map pooled, or mean and maximum over time
-    /// behind each of its seven stages, 6016 features [default: pooled]
+    /// behind each of its seven stages, 6016 features [default: stages, paper and standard pooled]
     #[arg(long, value_parser = ["pooled", "stages"])]
     features: Option<String>,
 

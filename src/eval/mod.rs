@@ -2,6 +2,7 @@
 
 pub mod embed;
 pub mod encoder;
+pub mod geometry;
 pub mod heatmap;
 pub mod metrics;
 pub mod neighbours;

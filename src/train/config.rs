@@ -24,7 +24,7 @@ impl TrainConfig {
         let from_file = file.map(read_table).transpose()?.unwrap_or_default();
         let recipe = match given.get("recipe").or(from_file.get("recipe")) {
             Some(name) => name.clone().try_into().map_err(|e| ConfigError::given(&e))?,
-            None => Recipe::Standard,
+            None => Recipe::default(),
         };
         let mut table = TrainConfig::of(recipe).to_table();
         for layer in [from_file, given] {
@@ -270,7 +270,7 @@ mod tests {
     fn what_is_written_reads_back_the_same() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join(CONFIG_FILE);
-        for recipe in [Recipe::Paper, Recipe::Standard] {
+        for recipe in [Recipe::Paper, Recipe::Standard, Recipe::Strong] {
             let config = TrainConfig { seed: 7, noise: 0.123, cache: Bytes(1_500_000), ..TrainConfig::of(recipe) };
             std::fs::write(&file, config.to_toml()).unwrap();
             assert_eq!(TrainConfig::layered(Some(&file), Table::new()).unwrap(), config);

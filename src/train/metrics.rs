@@ -42,6 +42,12 @@ pub struct StepMetrics {
     /// Effective rank of a batch of pooled features ([`crate::eval::projection::effective_rank`]), on the steps that measure it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effective_rank: Option<f32>,
+    /// [Alignment](crate::eval::geometry::alignment) of the batch's pairs, on the steps that measure it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alignment: Option<f32>,
+    /// [Uniformity](crate::eval::geometry::uniformity) of the anchors, on the steps that measure it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uniformity: Option<f32>,
     /// Mean loss over held-out pairs, in nats, on the steps that measure it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_out_loss: Option<f32>,
@@ -181,6 +187,8 @@ mod tests {
             wait_percent: 0.0,
             grad_norm: step.is_multiple_of(2).then_some(3.3),
             effective_rank: None,
+            alignment: None,
+            uniformity: None,
             held_out_loss: None,
             held_out_accuracy: None,
         }

@@ -177,6 +177,8 @@ mod tests {
             wait_percent: 1.4,
             grad_norm: None,
             effective_rank: None,
+            alignment: None,
+            uniformity: None,
             held_out_loss: None,
             held_out_accuracy: None,
         }

@@ -44,6 +44,8 @@ impl Records {
             ("train/learning_rate", Some(record.lr)),
             ("train/gradient_norm", record.grad_norm),
             ("train/effective_rank", record.effective_rank),
+            ("train/alignment", record.alignment),
+            ("train/uniformity", record.uniformity),
             ("held_out/loss", record.held_out_loss),
             ("held_out/accuracy", record.held_out_accuracy),
             ("speed/segments_per_second", Some(record.segments_per_second)),
@@ -63,6 +65,14 @@ impl Records {
         }
         if let Some((_, progress)) = &mut self.progress {
             progress.step(record, peak_bytes);
+            if let (Some(rank), Some(alignment), Some(uniformity)) =
+                (record.effective_rank, record.alignment, record.uniformity)
+            {
+                progress.note(&format!(
+                    "step {}: features have effective rank {rank:.1}, alignment {alignment:.3}, uniformity {uniformity:.3}",
+                    record.step
+                ));
+            }
             if let Some(accuracy) = record.held_out_accuracy {
                 progress.note(&format!("step {}: held-out in-batch accuracy {:.1}%", record.step, 100.0 * accuracy));
             }

@@ -14,6 +14,7 @@ use super::prepare;
 use super::records::Records;
 use super::step::{State, StepPending, StepResult, train_step};
 use crate::audio::{Clip, Loader, LoaderConfig, PairBatch, SEGMENT_SAMPLES};
+use crate::eval::geometry::{alignment, uniformity};
 use crate::eval::projection::effective_rank;
 use crate::frontend::{FrontEnd, InputNorm};
 use crate::gpu::{Gpu, GpuError, catch};
@@ -26,10 +27,10 @@ use std::time::Instant;
 
 /// Steps recorded before the first one's numbers are waited for.
 const IN_FLIGHT: usize = 2;
-/// Steps between two measurements of the effective rank.
-const RANK_EVERY: u64 = 50;
-/// Features that the effective rank is measured on.
-const RANK_ROWS: usize = 128;
+/// Steps between two measurements of how features spread.
+const SPREAD_EVERY: u64 = 50;
+/// Pairs that it is measured on.
+const SPREAD_PAIRS: usize = 128;
 /// Steps that are timed before a run of `--minutes` fixes its length.
 const TIMED_STEPS: u64 = 10;
 /// Segments that the scaling of the input is measured on.
@@ -148,7 +149,7 @@ impl<'a> Trainer<'a> {
         }
         while self.step() < self.length() && !self.stop.load(Ordering::Relaxed) && !self.out_of_time() {
             let mut batch = self.loader.next()?;
-            let keep_pooled = self.step().is_multiple_of(RANK_EVERY);
+            let keep_pooled = self.step().is_multiple_of(SPREAD_EVERY);
             let pending = train_step(&mut self.state, &std::mem::take(&mut batch.samples), keep_pooled);
             self.in_flight.push_back((batch, pending));
             self.drain(IN_FLIGHT - 1, None)?;
@@ -202,7 +203,7 @@ impl<'a> Trainer<'a> {
             });
         }
         self.losses.push(result.loss);
-        let rank = result.pooled.map(|pooled| rank_of_anchors(&pooled, self.state.batch()));
+        let spread = result.pooled.map(|pooled| Spread::of(&pooled, self.state.batch()));
         let record = StepMetrics {
             step,
             epoch: batch.epoch,
@@ -212,7 +213,9 @@ impl<'a> Trainer<'a> {
             segments_per_second: (2.0 * self.state.batch() as f64 / wall) as f32,
             wait_percent: (batch.wait_ms / (10.0 * wall)).min(100.0) as f32,
             grad_norm: Some(result.grad_norm),
-            effective_rank: rank,
+            effective_rank: spread.map(|s| s.effective_rank),
+            alignment: spread.map(|s| s.alignment),
+            uniformity: spread.map(|s| s.uniformity),
             held_out_loss: score.map(|s| s.loss),
             held_out_accuracy: score.map(|s| s.accuracy),
         };
@@ -331,12 +334,28 @@ fn input_norm(gpu: &Gpu, clips: &Arc<Vec<Clip>>, config: &TrainConfig) -> Result
     }
 }
 
-/// Effective rank of the encoder's outputs `[features, segments]` for the anchors, or as many of them as it takes.
-fn rank_of_anchors(pooled: &[f32], batch: usize) -> f32 {
-    let segments = 2 * batch;
-    let (rows, features) = (batch.min(RANK_ROWS), pooled.len() / segments);
-    let anchors: Vec<f32> = (0..rows).flat_map(|n| (0..features).map(move |f| pooled[f * segments + n])).collect();
-    effective_rank(&anchors, rows, features) as f32
+/// How the encoder's outputs spread; a collapse shows in all three.
+#[derive(Clone, Copy)]
+struct Spread {
+    effective_rank: f32,
+    alignment: f32,
+    uniformity: f32,
+}
+
+impl Spread {
+    /// Of outputs `[features, 2 batch]`, anchors first, or of as many pairs as it takes.
+    fn of(pooled: &[f32], batch: usize) -> Spread {
+        let segments = 2 * batch;
+        let (rows, features) = (batch.min(SPREAD_PAIRS), pooled.len() / segments);
+        let row = |n: usize| (0..features).map(move |f| pooled[f * segments + n]);
+        let anchors: Vec<f32> = (0..rows).flat_map(row).collect();
+        let positives: Vec<f32> = (batch..batch + rows).flat_map(row).collect();
+        Spread {
+            effective_rank: effective_rank(&anchors, rows, features) as f32,
+            alignment: alignment(&anchors, &positives, features) as f32,
+            uniformity: uniformity(&anchors, features) as f32,
+        }
+    }
 }
 
 /// A device failure with what to do about it: where memory or a limit was passed, the largest batch that fits.

@@ -161,15 +161,17 @@ fn key_figures(training: &Training) -> String {
     // The first steps compile kernels; the median is not moved by them.
     let mut speeds: Vec<f32> = training.steps.iter().map(|record| record.segments_per_second).collect();
     speeds.sort_unstable_by(f32::total_cmp);
-    let figures = [
+    let rank = training.steps.iter().rev().find_map(|record| record.effective_rank);
+    let mut figures = vec![
         ("steps", grouped(last.step)),
         ("segments seen", grouped(training.segments())),
         ("loss at the end", format!("{:.3}", training.at_end(|record| record.loss))),
         ("in-batch accuracy", percent(training.at_end(|record| record.accuracy))),
         ("segments a second", format!("{:.1}", speeds[speeds.len() / 2])),
     ];
-    let tiles = figures.map(|(what, value)| format!("<li><b>{value}</b> {what}</li>\n"));
-    format!("<ul class=\"figures\">\n{}</ul>\n", tiles.concat())
+    figures.extend(rank.map(|rank| ("effective rank of features", format!("{rank:.1}"))));
+    let tiles: String = figures.iter().map(|(what, value)| format!("<li><b>{value}</b> {what}</li>\n")).collect();
+    format!("<ul class=\"figures\">\n{tiles}</ul>\n")
 }
 
 fn section(title: &str, note: &str, body: &str) -> String {

@@ -12,6 +12,8 @@ fn record(step: u64) -> StepMetrics {
         wait_percent: 0.0,
         grad_norm: None,
         effective_rank: None,
+        alignment: None,
+        uniformity: None,
         held_out_loss: None,
         held_out_accuracy: None,
     }
