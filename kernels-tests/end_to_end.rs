@@ -114,9 +114,9 @@ fn learning_probing_embedding_reporting() {
     let bell = sounds().join("test/bell/0003.wav").display().to_string();
     let npy = file("x.npy");
     let said = succeed(&format!("embed {} {task}/test --out {npy} --nearest {bell} --count 3", run.display()));
-    assert!(said.contains("wrote 12 vectors of 1280") && said.lines().count() == 6, "{said}");
+    assert!(said.contains("wrote 12 vectors of 6016") && said.lines().count() == 6, "{said}");
     assert_eq!(std::fs::read_to_string(file("x.csv")).expect("names").lines().count(), 13);
-    assert_eq!(std::fs::metadata(&npy).expect("vectors").len(), 128 + 12 * 1280 * 4);
+    assert_eq!(std::fs::metadata(&npy).expect("vectors").len(), 128 + 12 * 6016 * 4);
     let segments = succeed(&format!("embed {} {task}/test --out {npy} --segments", run.display()));
     assert!(!segments.contains("wrote 12 "), "{segments}");
 
