@@ -70,7 +70,6 @@ impl Args {
         let written = write(set, &checked, out)?;
 
         print!("{}", checked.summary());
-        println!("split: {}", checked.listing.split_rule);
         println!("wrote {}; its notes: {}", written.manifest.display(), written.notes.display());
         if checked.listing.clips(Split::Test) > 0 {
             println!("next: cola probe RUN {}, or cola pretrain {}", out.display(), written.pretrain.display());

@@ -23,6 +23,7 @@ use std::process::ExitCode;
 const EXAMPLES: &str = "\
 Examples:
   cola doctor                                   what this machine can do
+  cola data                                     the published data sets that it can read
   cola pretrain recordings/ --out run           learn from a folder of audio
   cola probe run labelled/                      how good it is on labelled clips
   cola embed run recordings/ --out vectors.npy  a vector for every file

@@ -16,8 +16,8 @@ const SPLITS: [Split; 3] = [Split::Train, Split::Valid, Split::Test];
 const REASONS: usize = 5;
 
 impl Checked {
-    /// Clips, hours and labels per split, counts that differ from the distributor's, what was left out, remarks:
-    /// several lines.
+    /// Clips, hours and labels per split, counts that differ from the distributor's, what was left out, remarks,
+    /// the rule of the split: several lines.
     pub fn summary(&self) -> String {
         let mut text = self.splits();
         let deviations = self.listing.deviations();
@@ -25,7 +25,7 @@ impl Checked {
             text += "counts that differ from the distributor's:\n";
             text += &deviations.iter().map(|deviation| item("  ", deviation)).collect::<String>();
         }
-        text + &left_out(&self.listing) + &remarks(&self.listing)
+        text + &left_out(&self.listing) + &remarks(&self.listing) + &item("split: ", &self.listing.split_rule)
     }
 
     /// A line a split.
