@@ -1,11 +1,13 @@
-//! What leaves the program, read by other programs: ONNX files by onnxruntime.
+//! What leaves the program, read by other programs: ONNX files by onnxruntime. And what comes from elsewhere:
+//! weights of timm.
 //!
 //! `examples/setup_python.sh` makes the Python with the packages for this; `make test` calls it.
 
 mod program;
 
 use program::{output, refuse, succeed, text};
-use safetensors::SafeTensors;
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -39,7 +41,7 @@ fn made() -> &'static Made {
     MADE.get_or_init(|| {
         let made = Made { folder: tempfile::tempdir().expect("a temporary folder") };
         succeed(&format!("synth {} --clips-per-family 4", made.path("sounds")));
-        let options = "--batch 8 --steps 8 --warmup 2 --pooling maxmean";
+        let options = "--recipe standard --batch 8 --steps 8 --warmup 2 --pooling maxmean";
         succeed(&format!("pretrain {} --out {} {options}", made.path("sounds/train"), made.path("run")));
         made
     })
@@ -63,7 +65,7 @@ fn onnxruntime_agrees_with_the_program() {
     let made = made();
     let bare = bare().display().to_string();
     let (run, stages) = (made.path("run"), made.path("stages"));
-    let options = "--batch 4 --steps 2 --warmup 0 --features stages";
+    let options = "--recipe standard --batch 4 --steps 2 --warmup 0 --features stages";
     succeed(&format!("pretrain {} --out {stages} {options}", made.path("sounds/train")));
     for (source, options, features) in [
         (&run, "", 2560),
@@ -97,4 +99,62 @@ fn what_cannot_be_exported_is_refused_in_one_line() {
     refuse(&export(&bare), &["bare.safetensors", "--input-norm"]);
     refuse(&export(&format!("{bare} --input-norm standard")), &["bare.safetensors", "measured on audio"]);
     refuse(&export(&format!("{run} --out {}/gone/x.onnx", made.path("run"))), &["x.onnx", "create its folder"]);
+}
+
+#[test]
+fn weights_of_timm_are_imported_and_trained_on() {
+    let made = made();
+    let audio = made.path("sounds/train");
+    // A network for pictures: our own with its stem three times over, and a classifier.
+    let bytes = std::fs::read(bare()).expect("weights");
+    let tensors = SafeTensors::deserialize(&bytes).expect("a file of ours");
+    let (_, stem) = tensors.iter().find(|(name, _)| *name == "encoder.conv_stem.weight").expect("a stem");
+    let colours: Vec<u8> = stem.data().chunks(9 * 4).flat_map(|filter| filter.repeat(3)).collect();
+    let class = vec![0; 10 * 4];
+    let view = |shape: Vec<usize>, data| TensorView::new(Dtype::F32, shape, data).expect("as long as its shape");
+    let timm = tensors.iter().map(|(name, tensor)| match name.trim_start_matches("encoder.") {
+        "conv_stem.weight" => ("conv_stem.weight", view(vec![32, 3, 3, 3], &colours)),
+        name => (name, view(tensor.shape().to_vec(), tensor.data())),
+    });
+    let timm = timm.chain([("classifier.bias", view(vec![10], &class))]);
+    let file = made.path("timm.safetensors");
+    std::fs::write(&file, safetensors::serialize(timm, None).expect("tensors")).expect("a file");
+
+    let embed = format!("embed {file} {audio}/bell --out {} --input-norm none", made.path("x.npy"));
+    refuse(&output(&embed), &["3 channels", "cola import"]);
+    let [imported, measured] = ["imported", "measured"].map(|name| made.path(name));
+    let said = succeed(&format!("import {file} --out {imported}"));
+    assert!(said.contains("--init"), "{said}");
+    refuse(&output(&format!("import {file} --out {imported}")), &["already there"]);
+    refuse(&output(&format!("import {audio} --out {}", made.path("nothing"))), &["no checkpoint"]);
+    // Three equal colours: the sum is three times ours.
+    let stem_of = |path: &str| {
+        let bytes = std::fs::read(path).expect("weights");
+        let tensors = SafeTensors::deserialize(&bytes).expect("a file of ours");
+        let stem = tensors.tensor("encoder.conv_stem.weight").expect("a stem");
+        assert_eq!(stem.shape(), [32, 1, 3, 3]);
+        stem.data().as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect::<Vec<_>>()
+    };
+    let stem: Vec<f32> =
+        stem.data().as_chunks().0.iter().map(|&b| (3.0 * f64::from(f32::from_le_bytes(b))) as f32).collect();
+    assert_eq!(stem_of(&format!("{imported}/model.safetensors")), stem);
+
+    // every other command takes it, with a scaling that is given or was measured
+    refuse(&output(&format!("embed {imported} {audio}/bell --out {}", made.path("x.npy"))), &["--input-norm"]);
+    succeed(&format!("embed {imported} {audio}/bell --out {} --input-norm standard", made.path("x.npy")));
+    let said = succeed(&format!("import {file} --out {measured} --audio {audio}"));
+    assert!(said.contains("standard deviation"), "{said}");
+    succeed(&format!("embed {measured} {audio}/bell --out {}", made.path("x.npy")));
+    succeed(&format!("export onnx {measured}"));
+    assert!(Path::new(&format!("{measured}/encoder.onnx")).exists());
+
+    // a run that starts from it has its weights before the first step
+    let run = made.path("from_timm");
+    succeed(&format!("pretrain {audio} --out {run} --init {imported} --batch 4 --steps 1 --lr 1e-30 --warmup 0"));
+    let last = std::fs::read_to_string(format!("{run}/checkpoints/last")).expect("a pointer");
+    assert_eq!(stem_of(&format!("{run}/checkpoints/{}/model.safetensors", last.trim())), stem);
+    let config = std::fs::read_to_string(format!("{run}/config.toml")).expect("a configuration");
+    assert!(config.contains(&format!("init = \"{imported}\"")), "{config}");
+    let gone = format!("pretrain {audio} --out {} --init {imported}/gone --batch 4 --steps 1", made.path("y"));
+    refuse(&output(&gone), &["gone"]);
 }

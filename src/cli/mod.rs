@@ -9,6 +9,7 @@ mod doctor;
 mod embed;
 mod export;
 mod forecast;
+mod import;
 mod mel;
 mod pretrain;
 mod probe;
@@ -48,6 +49,7 @@ enum Command {
     Probe(probe::Args),
     Embed(embed::Args),
     Export(export::Args),
+    Import(import::Args),
     Mel(mel::Args),
     Report(report::Args),
     Synth(synth::Args),
@@ -66,6 +68,7 @@ pub fn main() -> ExitCode {
         Command::Probe(args) => args.run(),
         Command::Embed(args) => args.run(),
         Command::Export(args) => args.run(),
+        Command::Import(args) => args.run(),
         Command::Mel(args) => args.run(),
         Command::Report(args) => args.run(),
         Command::Synth(args) => args.run(),

@@ -61,6 +61,7 @@ Examples:
   cola pretrain recordings/ --out run
   cola pretrain recordings/ --out run --batch 32 --minutes 30 --held-out 0.05
   cola pretrain recordings/ --out paper --recipe paper --batch 256 --epochs 500
+  cola pretrain recordings/ --out run --init imported
   cola pretrain --resume run
   cola pretrain recordings/ --out large --batch 2048 --chunk 256
   cola pretrain --batch 512 --dry-run
@@ -69,6 +70,11 @@ Examples:
 /// Keys of the configuration that the command line may set; names and kinds are those of [`TrainConfig`].
 #[derive(clap::Args, Serialize)]
 struct Overrides {
+    /// Weights that the encoder starts from: another run's folder, what cola import wrote, or a .safetensors file
+    /// [default: at random]
+    #[arg(long, value_name = "RUN")]
+    init: Option<PathBuf>,
+
     /// Table of defaults [default: strong]
     #[arg(long, value_parser = ["paper", "standard", "strong"])]
     recipe: Option<String>,
@@ -277,6 +283,11 @@ impl Args {
             let Some(data) = data.to_str() else { bail!("{}: the path is not valid UTF-8; rename it", data.display()) };
             given.insert("data".into(), data.into());
         }
+        if let Some(init) = &self.overrides.init {
+            let init = std::path::absolute(init).unwrap_or_else(|_| init.clone());
+            let Some(init) = init.to_str() else { bail!("{}: the path is not valid UTF-8; rename it", init.display()) };
+            given.insert("init".into(), init.into());
+        }
         let config = TrainConfig::layered(self.config.as_deref(), given)?;
         let no_data = config.data.as_os_str().is_empty();
         ensure!(self.dry_run || !no_data, "no data: name a folder, or set data in the --config file");
@@ -363,7 +374,7 @@ mod tests {
     /// Every option sets a key that exists, of the right kind.
     #[test]
     fn options_are_keys_of_the_configuration() {
-        let line = "cola data --out run --recipe paper --batch 4 --minutes 0.5 --lr 1e-2 --warmup 3 --schedule constant \
+        let line = "cola data --out run --init weights --recipe paper --batch 4 --minutes 0.5 --lr 1e-2 --warmup 3 --schedule constant \
                     --optimizer adamw --weight-decay 0.1 --clip 1 --similarity cosine --temperature 0.1 --pooling mean \
                     --input-norm none --stochastic-depth 0.1 --zero-init-residual false --precision mixed --seed 9 --held-out 0.1 \
                     --checkpoint-every 7 --cache 1MB --workers 3 --adapter 0 --tier portable --memory-budget 2GB --no-tune --strict";

@@ -69,7 +69,8 @@ impl Encoder {
         let (config, norm) = settings(&weights, source, scaling, pooling)?;
         let model = ColaModel::new(gpu, &config, 0);
         weights.load_into(&model, Part::Encoder)?;
-        let norm = norm.unwrap_or_else(|| measure(gpu, clips, workers));
+        // Without a single usable clip nothing is going to be scaled.
+        let norm = norm.or_else(|| measure(gpu, clips, workers)).unwrap_or(InputNorm::NONE);
         Ok(Encoder::new(gpu, model, norm))
     }
 
@@ -131,12 +132,11 @@ pub fn settings(
 /// A scaling is measured on so many clips, or minutes of long ones.
 const MEASURED: usize = 256;
 
-/// Mean and deviation of the log-mel over some of the clips, spread evenly.
-fn measure(gpu: &Gpu, clips: &Arc<Vec<Clip>>, workers: usize) -> InputNorm {
+/// Mean and deviation of the log-mel over some of the clips, spread evenly; `None` if none of them can be used.
+pub fn measure(gpu: &Gpu, clips: &Arc<Vec<Clip>>, workers: usize) -> Option<InputNorm> {
     let step = clips.len().div_ceil(MEASURED).max(1);
     let some = Arc::new(clips.iter().step_by(step).cloned().collect());
     let items = EvalLoader::start(some, workers, workers).filter_map(Result::ok).take(MEASURED);
     let segments = items.map(|item| Tensor::from_slice(gpu, &[item.starts_s.len(), SEGMENT_SAMPLES], &item.segments));
-    // Without a single usable clip nothing is going to be scaled.
-    FrontEnd::new(gpu, InputNorm::NONE).measure(segments).unwrap_or(InputNorm::NONE)
+    FrontEnd::new(gpu, InputNorm::NONE).measure(segments)
 }

@@ -55,8 +55,8 @@ impl TrainConfig {
     /// A fingerprint of everything that decides what a step computes: a run only goes on under the same.
     pub fn fingerprint(&self) -> String {
         let mut table = self.to_table();
-        // The data may have moved.
-        MAY_CHANGE.iter().chain(&["data"]).for_each(|key| drop(table.remove(*key)));
+        // The data may have moved, and so may the weights that the run once began with.
+        MAY_CHANGE.iter().chain(&["data", "init"]).for_each(|key| drop(table.remove(*key)));
         format!("{:08x}", crc32c::crc32c(table.to_string().as_bytes()))
     }
 

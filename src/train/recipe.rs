@@ -120,6 +120,8 @@ pub struct TrainConfig {
     pub recipe: Recipe,
     /// Folder, list file or manifest.
     pub data: PathBuf,
+    /// Weights that the encoder starts from: a run's folder or a `.safetensors` file. Empty: it starts at random.
+    pub init: PathBuf,
     /// Share of the recordings that is never trained on, for measuring.
     pub held_out: f64,
     /// Decides the initial weights, the order of the data, the crops and the noise.
@@ -260,6 +262,7 @@ impl TrainConfig {
         TrainConfig {
             recipe,
             data: PathBuf::new(),
+            init: PathBuf::new(),
             held_out: 0.0,
             seed: 0,
             steps: 0,

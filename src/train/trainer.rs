@@ -4,7 +4,7 @@
 //! are in flight. Data order, crops, noise, learning rate and stochastic depth are functions of (seed, step); with the
 //! checkpoint that makes a resumed run equal to an uninterrupted one, bit for bit on the same adapter.
 
-use super::checkpoint::{self, RunState};
+use super::checkpoint::{self, Part, RunState, Weights};
 use super::config::{InputScaling, TrainConfig};
 use super::error::TrainError;
 use super::held_out::{self, HeldOut, HeldOutScore};
@@ -112,7 +112,11 @@ impl<'a> Trainer<'a> {
             None => {
                 let norm = input_norm(gpu, &train, config)?;
                 let saved = RunState::new(norm, config.recipe.name(), config.fingerprint(), data);
-                (State::new(gpu, config, norm, UNKNOWN), saved)
+                let state = State::new(gpu, config, norm, UNKNOWN);
+                if !config.init.as_os_str().is_empty() {
+                    Weights::open(&config.init)?.load_into(&state.model, Part::Encoder)?;
+                }
+                (state, saved)
             }
         };
         let loader = Loader::start(train, loading.clone(), saved.step)?;

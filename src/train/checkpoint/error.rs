@@ -99,8 +99,8 @@ pub enum CheckpointError {
     },
     /// Weights trained on colour pictures.
     #[error(
-        "{}: the first layer takes pictures of 3 channels, a log-mel has 1: in timm, write the weights of \
-         create_model('tf_efficientnet_b0', in_chans=1)", .path.display()
+        "{0}: the first layer takes pictures of 3 channels, a log-mel has 1: make it a run with cola import {0} --out RUN",
+        .path.display()
     )]
     ThreeChannels {
         /// The file.

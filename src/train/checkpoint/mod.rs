@@ -15,6 +15,7 @@ mod error;
 mod tensors;
 #[cfg(test)]
 mod tests;
+mod timm;
 mod weights;
 
 pub use error::CheckpointError;
@@ -143,13 +144,7 @@ pub fn save(run: &Path, model: &ColaModel, state: &RunState, best: bool) -> Resu
     let caps = model.params.grads().gpu().caps();
     let contents = Contents {
         model: [named("", Slab::Values), model.state.read_all()].concat(),
-        info: ModelInfo {
-            format_version: FORMAT,
-            cola_version: cola_version.clone(),
-            recipe: state.recipe.clone(),
-            input_norm: state.input_norm,
-            model: model.config().clone(),
-        },
+        info: ModelInfo::new(&state.recipe, state.input_norm, model.config().clone()),
         moments: MOMENTS.iter().flat_map(|&(prefix, slab)| named(prefix, slab)).collect(),
         state: StateFile {
             format_version: FORMAT,

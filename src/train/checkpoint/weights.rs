@@ -1,7 +1,7 @@
 //! Weights from a run, or from any file with timm's names, into a model.
 
 use super::tensors::{self, Decoded};
-use super::{CheckpointError, MODEL_FILE, last_folder, parse};
+use super::{CheckpointError, FORMAT, MODEL_FILE, last_folder, parse};
 use crate::frontend::InputNorm;
 use crate::nn::efficientnet::{EfficientNet, PREFIX};
 use crate::nn::layers::Initial;
@@ -24,6 +24,14 @@ pub struct ModelInfo {
     pub input_norm: InputNorm,
     /// What it computes.
     pub model: ModelConfig,
+}
+
+impl ModelInfo {
+    /// What this version of the program says about weights.
+    pub fn new(recipe: &str, input_norm: InputNorm, model: ModelConfig) -> ModelInfo {
+        let cola_version = env!("CARGO_PKG_VERSION").to_string();
+        ModelInfo { format_version: FORMAT, cola_version, recipe: recipe.to_string(), input_norm, model }
+    }
 }
 
 /// Which tensors are wanted.
