@@ -1,5 +1,5 @@
-//! What leaves the program, read by other programs: ONNX files by onnxruntime. And what comes from elsewhere:
-//! weights of timm.
+//! What leaves the program, read by other programs: ONNX files by onnxruntime, embeddings as HEAR's kit reads them. And
+//! what comes from elsewhere: weights of timm.
 //!
 //! `examples/setup_python.sh` makes the Python with the packages for this; `make test` calls it.
 
@@ -99,6 +99,79 @@ fn what_cannot_be_exported_is_refused_in_one_line() {
     refuse(&export(&bare), &["bare.safetensors", "--input-norm"]);
     refuse(&export(&format!("{bare} --input-norm standard")), &["bare.safetensors", "measured on audio"]);
     refuse(&export(&format!("{run} --out {}/gone/x.onnx", made.path("run"))), &["x.onnx", "create its folder"]);
+}
+
+/// Tasks in the layout of HEAR: scenes with two splits and several labels, events with two folds.
+fn hear_tasks() -> String {
+    let made = made();
+    let folder = PathBuf::from(made.path("tasks"));
+    let write = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(path, text).expect("a file");
+    };
+    let sound = |name: &str, task: &str, split: &str, seconds: f64| {
+        let to = folder.join(task).join("16000").join(split);
+        std::fs::create_dir_all(&to).expect("a folder");
+        let mut reader = hound::WavReader::open(made.path(&format!("sounds/train/{name}"))).expect("a clip");
+        let samples: Vec<i16> = reader.samples().map(|s| s.expect("a sample")).collect();
+        let to = to.join(format!("{}.wav", name.replace('/', "_").trim_end_matches(".wav")));
+        let mut writer = hound::WavWriter::create(to, reader.spec()).expect("a file");
+        let samples = samples.iter().cycle().take((seconds * 16_000.0) as usize);
+        samples.for_each(|&s| writer.write_sample(s).expect("a sample"));
+        writer.finalize().expect("a file");
+    };
+    let splits =
+        [("scenes", "train", 1.7), ("scenes", "test", 0.4), ("events", "fold00", 1.07), ("events", "fold01", 2.0)];
+    for (task, split, seconds) in splits {
+        sound("bell/0000.wav", task, split, seconds);
+        sound("wind/0000.wav", task, split, seconds);
+    }
+    write("scenes/labelvocabulary.csv", "idx,label\n0,bell\n1,wind\n");
+    write("events/labelvocabulary.csv", "idx,label\n0,high\n1,low\n");
+    let metadata = r#""task_name": "x", "version": "1", "prediction_type": "multilabel", "sample_duration": 2.0"#;
+    write(
+        "scenes/task_metadata.json",
+        &format!(r#"{{{metadata}, "embedding_type": "scene", "splits": ["train", "test"]}}"#),
+    );
+    write(
+        "events/task_metadata.json",
+        &format!(r#"{{{metadata}, "embedding_type": "event", "splits": ["fold00", "fold01"]}}"#),
+    );
+    let scenes = r#"{"bell_0000.wav": ["bell"], "wind_0000.wav": ["wind", "bell"]}"#;
+    let events = r#"{"bell_0000.wav": [{"label": "high", "start": 100.0, "end": 650.0},
+        {"label": "low", "start": 620.5, "end": 800.0}], "wind_0000.wav": []}"#;
+    for (split, text) in
+        [("scenes/train", scenes), ("scenes/test", scenes), ("events/fold00", events), ("events/fold01", events)]
+    {
+        write(&format!("{split}.json"), text);
+    }
+    folder.display().to_string()
+}
+
+#[test]
+fn hear_is_written_as_its_kit_reads_it_and_python_agrees() {
+    let (made, tasks) = (made(), hear_tasks());
+    let (run, out, onnx) = (made.path("run"), made.path("embeddings"), made.path("hear.onnx"));
+    let said = succeed(&format!("hear {run} {tasks} --out {out}"));
+    assert!(said.contains("events: 4 files") && said.contains("scenes: 4 files, vectors of 2560"), "{said}");
+    succeed(&format!("export onnx {run} --out {onnx}"));
+    let said = python("check_hear.py", &[env!("CARGO_BIN_EXE_cola"), &run, &tasks, &out, &onnx]);
+    let worst: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    let below = |what: &str, limit: f64| worst[what].as_f64().is_some_and(|x| x < limit);
+    assert!(below("disk_onnx", 1e-4) && below("disk_python", 1e-6), "{said}");
+
+    // what is done is passed over, what was cut short begins anew
+    std::fs::remove_file(format!("{out}/cola_hear/scenes/.done.embeddings")).expect("a file");
+    let said = succeed(&format!("hear {run} {tasks}/events {tasks}/scenes --out {out}"));
+    assert!(said.contains("events: already done") && said.contains("scenes: 4 files"), "{said}");
+
+    let hear = |task: &str| output(&format!("hear {run} {task} --out {}", made.path("refused")));
+    refuse(&hear(&made.path("sounds")), &["sounds", "task_metadata.json"]);
+    std::fs::write(format!("{tasks}/scenes/test.json"), r#"{"bell_0000.wav": "bell"}"#).expect("a file");
+    refuse(&hear(&format!("{tasks}/scenes")), &["test.json", "bell_0000.wav", "list of labels"]);
+    std::fs::write(format!("{tasks}/scenes/test.json"), r#"{"gone.wav": ["bell"]}"#).expect("a file");
+    refuse(&hear(&format!("{tasks}/scenes")), &["gone.wav"]);
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod doctor;
 mod embed;
 mod export;
 mod forecast;
+mod hear;
 mod import;
 mod mel;
 mod pretrain;
@@ -49,6 +50,7 @@ enum Command {
     Probe(probe::Args),
     Embed(embed::Args),
     Export(export::Args),
+    Hear(hear::Args),
     Import(import::Args),
     Mel(mel::Args),
     Report(report::Args),
@@ -68,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Probe(args) => args.run(),
         Command::Embed(args) => args.run(),
         Command::Export(args) => args.run(),
+        Command::Hear(args) => args.run(),
         Command::Import(args) => args.run(),
         Command::Mel(args) => args.run(),
         Command::Report(args) => args.run(),
