@@ -14,6 +14,9 @@ use cola::train::metrics::{METRICS_FILE, StepMetrics, read_metrics};
 use program::{cola, output, refuse, succeed, text};
 use tempfile::TempDir;
 
+#[path = "end_to_end/embedding.rs"]
+mod embedding;
+
 /// Labelled synthetic clips, made once: DIR/{train,test}/<family>/*.wav, 6 families of 6 and 2 clips.
 fn sounds() -> &'static Path {
     static SOUNDS: OnceLock<TempDir> = OnceLock::new();

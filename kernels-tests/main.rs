@@ -11,6 +11,7 @@ mod cola;
 mod coverage;
 mod depthwise;
 mod elementwise;
+mod embedding;
 mod features;
 mod fft;
 mod fused;

@@ -29,7 +29,7 @@ mod wav;
 pub use dataset::{Clip, DiscoverOptions, Discovery, Split, discover, discover_task};
 pub use decode::{AudioInfo, decode_file, decode_range, probe_file};
 pub use error::{AudioError, Result};
-pub use eval_loader::{EvalItem, EvalLoader};
+pub use eval_loader::{Cutting, EvalItem, EvalLoader, Place};
 pub use loader::{CropRule, Loader, LoaderConfig, PairBatch};
 
 /// Everything runs at this rate in Hz.

@@ -3,6 +3,7 @@
 //! Results go to standard output, everything else to standard error. An error is one line and exit code 1.
 
 mod bench;
+mod counter;
 mod data;
 mod device;
 mod doctor;

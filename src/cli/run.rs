@@ -2,11 +2,12 @@
 
 use super::device::DeviceArgs;
 use anyhow::Result;
-use cola::audio::{AudioError, Clip};
+use cola::audio::Clip;
 use cola::eval::encoder::Encoder;
 use cola::gpu::Gpu;
 use cola::nn::efficientnet::Pooling;
 use cola::train::config::InputScaling;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -43,7 +44,7 @@ impl EncoderArgs {
 }
 
 /// Says which files were left out: the first few, and how many.
-pub fn tell_skipped<'a>(skipped: impl IntoIterator<Item = &'a AudioError>) {
+pub fn tell_skipped<'a>(skipped: impl IntoIterator<Item = &'a (impl Display + 'a)>) {
     const SHOWN: usize = 5;
     let all: Vec<_> = skipped.into_iter().collect();
     for reason in all.iter().take(SHOWN) {

@@ -4,17 +4,18 @@
 //! no vector depends on which clips came together.
 
 use super::encoder::Encoder;
-use crate::audio::{AudioError, Clip, EvalLoader, SEGMENT_SAMPLES, crop};
+use crate::audio::{AudioError, Clip, Cutting, EvalLoader, Place, SEGMENT_SAMPLES};
 use crate::gpu::{Gpu, Pending};
 use crate::tensor::Tensor;
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 /// Segments on the device at a time.
 pub const BATCH: usize = 32;
 
 /// Decoded items that wait for the device.
-const QUEUE: usize = 8;
+pub(super) const QUEUE: usize = 8;
 
 /// What a row of [`Vectors`] stands for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -63,7 +64,7 @@ impl Vectors {
 
 /// Segments in all clips, for a progress bar.
 pub fn count_segments(clips: &[Clip]) -> u64 {
-    clips.iter().map(|clip| crop::segments(clip.samples).len() as u64).sum()
+    clips.iter().map(|clip| Cutting::BackToBack.count(clip.samples) as u64).sum()
 }
 
 /// One vector a segment. `on_batch` is told how many segments are done.
@@ -102,8 +103,8 @@ impl Vectors {
 }
 
 /// Runs every segment through `compute` (`[BATCH, SEGMENT_SAMPLES]` to anything, the last batch filled up with zeros)
-/// and hands the results over in order, a batch late: the device works on the next one meanwhile. Returns the clips
-/// that failed; results of their first segments may have been handed over.
+/// and hands the results over in order. Returns the clips that failed; results of their first segments may have been
+/// handed over.
 pub(super) fn through_device(
     gpu: &Gpu,
     clips: Arc<Vec<Clip>>,
@@ -112,39 +113,75 @@ pub(super) fn through_device(
     mut take: impl FnMut(&[Row], &[f32]),
 ) -> BTreeMap<u32, AudioError> {
     let mut failed = BTreeMap::new();
-    let (mut rows, mut samples) = (Vec::new(), Vec::new());
-    let mut in_flight: Option<(Vec<Row>, Pending)> = None;
-    let mut flush = |rows: &mut Vec<Row>, samples: &mut Vec<f32>| {
-        let count = rows.len().min(BATCH);
-        let mut batch: Vec<f32> = samples.drain(..count * SEGMENT_SAMPLES).collect();
-        batch.resize(BATCH * SEGMENT_SAMPLES, 0.0);
-        let input = Tensor::from_slice(gpu, &[BATCH, SEGMENT_SAMPLES], &batch);
-        let next = (count > 0).then(|| (rows.drain(..count).collect(), compute(&input).read_later()));
-        if let Some((rows, values)) = std::mem::replace(&mut in_flight, next) {
-            take(&rows, &values.wait::<f32>());
-        }
+    let Ok(()) = batches(gpu, EvalLoader::start(clips, workers, QUEUE), compute, |batch| {
+        failed.extend(batch.failed);
+        let rows: Vec<Row> = batch.segments.iter().map(|s| Row { clip: s.at.clip, start_s: s.start_s }).collect();
+        take(&rows, &batch.values);
+        Ok::<(), Infallible>(())
+    });
+    failed
+}
+
+/// A segment that went through the device.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fed {
+    pub at: Place,
+    /// Where it begins in its clip, in seconds.
+    pub start_s: f64,
+    /// Whether the minute of audio around it holds any sound.
+    pub has_sound: bool,
+}
+
+/// What one batch gave.
+pub(super) struct Batch {
+    pub segments: Vec<Fed>,
+    /// `[anything][BATCH]`; what stands behind the last segment is of no use. Empty where there is no segment.
+    pub values: Vec<f32>,
+    /// Clips found to be unusable after the batch before this one was full, and before this one was.
+    pub failed: Vec<(u32, AudioError)>,
+}
+
+/// Runs segments through `compute` and hands over batch after batch, one late: the device works on the next one
+/// meanwhile. Every batch but the last one is full. The first error of `take` ends it.
+pub(super) fn batches<E>(
+    gpu: &Gpu,
+    items: EvalLoader,
+    compute: impl Fn(&Tensor) -> Tensor,
+    mut take: impl FnMut(Batch) -> Result<(), E>,
+) -> Result<(), E> {
+    type Filling = (Vec<Fed>, Vec<(u32, AudioError)>);
+    let (mut filling, mut samples): (Filling, Vec<f32>) = Default::default();
+    let mut in_flight: Option<(Filling, Option<Pending>)> = None;
+    let mut flush = |filling: &mut Filling, samples: &mut Vec<f32>| {
+        let pending = (!filling.0.is_empty()).then(|| {
+            samples.resize(BATCH * SEGMENT_SAMPLES, 0.0);
+            compute(&Tensor::from_slice(gpu, &[BATCH, SEGMENT_SAMPLES], samples)).read_later()
+        });
+        samples.clear();
+        let before = in_flight.replace((std::mem::take(filling), pending));
+        before.map_or(Ok(()), |((segments, failed), pending)| {
+            let values = pending.map_or_else(Vec::new, |pending| pending.wait::<f32>());
+            take(Batch { segments, values, failed })
+        })
     };
-    for item in EvalLoader::start(clips, workers, QUEUE) {
+    for item in items {
         match item {
             Ok(item) => {
-                rows.extend(item.starts_s.iter().map(|&start_s| Row { clip: item.clip, start_s }));
-                samples.extend(item.segments);
+                for (i, &start_s) in item.starts_s.iter().enumerate() {
+                    let at = Place { clip: item.clip, segment: item.first + i };
+                    filling.0.push(Fed { at, start_s, has_sound: item.has_sound });
+                    samples.extend(item.segment(i));
+                    if filling.0.len() == BATCH {
+                        flush(&mut filling, &mut samples)?;
+                    }
+                }
             }
-            Err((clip, error)) => {
-                failed.insert(clip, error);
-            }
-        }
-        while rows.len() >= BATCH {
-            flush(&mut rows, &mut samples);
+            Err(failure) => filling.1.push(failure),
         }
     }
-    if !rows.is_empty() {
-        flush(&mut rows, &mut samples);
-    }
-    if let Some((rows, values)) = in_flight.take() {
-        take(&rows, &values.wait::<f32>());
-    }
-    failed
+    // The second one fetches what the first one started.
+    flush(&mut filling, &mut samples)?;
+    flush(&mut filling, &mut samples)
 }
 
 #[cfg(test)]

@@ -137,6 +137,6 @@ pub fn measure(gpu: &Gpu, clips: &Arc<Vec<Clip>>, workers: usize) -> Option<Inpu
     let step = clips.len().div_ceil(MEASURED).max(1);
     let some = Arc::new(clips.iter().step_by(step).cloned().collect());
     let items = EvalLoader::start(some, workers, workers).filter_map(Result::ok).take(MEASURED);
-    let segments = items.map(|item| Tensor::from_slice(gpu, &[item.starts_s.len(), SEGMENT_SAMPLES], &item.segments));
+    let segments = items.map(|item| Tensor::from_slice(gpu, &[item.starts_s.len(), SEGMENT_SAMPLES], &item.segments()));
     FrontEnd::new(gpu, InputNorm::NONE).measure(segments)
 }

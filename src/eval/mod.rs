@@ -1,6 +1,7 @@
 //! How good a representation is: measures, maps, pictures, and the report of a run.
 
 pub mod embed;
+pub mod embed_job;
 pub mod encoder;
 pub mod geometry;
 pub mod heatmap;
@@ -13,3 +14,4 @@ pub mod probe_log;
 pub mod projection;
 pub mod report;
 pub mod stats;
+pub mod vector_file;

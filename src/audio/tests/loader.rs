@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::crop::{pad_centred, squared_norm};
 use super::super::dataset::{Clip, DiscoverOptions, Split, discover};
 use super::super::loader::{CropRule, Loader, LoaderConfig, PairBatch};
-use super::super::{AudioError, EvalLoader, SEGMENT_SAMPLES, decode_file};
+use super::super::{AudioError, Cutting, EvalItem, EvalLoader, Place, SEGMENT_SAMPLES, decode_file};
 use super::*;
 
 const CONFIG: LoaderConfig = LoaderConfig {
@@ -229,12 +229,52 @@ fn the_eval_loader_gives_every_segment_in_order() {
             (_, Ok(item)) => {
                 assert_eq!(item.clip as usize, i);
                 assert!(item.last);
-                assert_eq!(item.segments.len(), item.starts_s.len() * SEGMENT_SAMPLES);
-                for segment in item.segments.chunks_exact(SEGMENT_SAMPLES) {
+                let segments = item.segments();
+                assert_eq!(segments.len(), item.starts_s.len() * SEGMENT_SAMPLES);
+                for segment in segments.chunks_exact(SEGMENT_SAMPLES) {
                     assert!((squared_norm(segment) - 1.0).abs() < 1e-4);
                 }
             }
             other => panic!("{other:?}"),
         }
     }
+}
+
+#[test]
+fn the_eval_loader_begins_anywhere_with_the_same_samples() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut clips = noises(dir.path())[..3].to_vec();
+    let long = dir.path().join("long.wav");
+    write_wav(&long, &chirp_at(11_025 * 150, 11_025, 2.0), 11_025);
+    clips.insert(1, clip(long, 16_000 * 150));
+    let clips = Arc::new(clips);
+    let hop = Cutting::Every { hop_samples: 4_000.0 };
+    for cutting in [Cutting::BackToBack, hop] {
+        let all = |from: Place| -> Vec<(Place, f64, Vec<f32>)> {
+            let items = EvalLoader::start_at(clips.clone(), cutting, from, true, 2, 2).map(|r| r.unwrap());
+            let of_item = |item: EvalItem| {
+                let place = |i| Place { clip: item.clip, segment: item.first + i };
+                (0..item.starts_s.len()).map(|i| (place(i), item.starts_s[i], item.segment(i))).collect::<Vec<_>>()
+            };
+            items.flat_map(of_item).collect()
+        };
+        let whole = all(Place::default());
+        let counts: usize = clips.iter().map(|c| cutting.count(c.samples)).sum();
+        assert_eq!(whole.len(), counts);
+        for from in [1, 3, whole.len() / 2, whole.len() - 1] {
+            assert!(all(whole[from].0) == whole[from..], "from {:?}", whole[from].0);
+        }
+    }
+}
+
+#[test]
+fn sound_before_the_place_of_beginning_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("quiet.wav");
+    write_wav(&path, &vec![0.0; 16_000 * 90], 16_000);
+    let clips = Arc::new(vec![clip(path, 16_000 * 90)]);
+    let from = Place { clip: 0, segment: 70 };
+    let load = |heard| EvalLoader::start_at(clips.clone(), Cutting::BackToBack, from, heard, 1, 1).next();
+    assert!(matches!(load(false), Some(Err((0, AudioError::Silent { .. })))));
+    assert!(matches!(load(true), Some(Ok(item)) if item.first == 70));
 }
