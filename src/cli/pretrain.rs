@@ -364,6 +364,7 @@ fn dry_run(gpu: &Gpu, config: &TrainConfig) -> Result<ExitCode> {
 mod tests {
     use super::*;
     use clap::Parser;
+    use cola::train::config::Recipe;
 
     #[derive(Parser)]
     struct Only {
@@ -377,12 +378,13 @@ mod tests {
         let line = "cola data --out run --init weights --recipe paper --batch 4 --minutes 0.5 --lr 1e-2 --warmup 3 --schedule constant \
                     --optimizer adamw --weight-decay 0.1 --clip 1 --similarity cosine --temperature 0.1 --pooling mean \
                     --input-norm none --stochastic-depth 0.1 --zero-init-residual false --precision mixed --seed 9 --held-out 0.1 \
-                    --checkpoint-every 7 --cache 1MB --workers 3 --adapter 0 --tier portable --memory-budget 2GB --no-tune --strict";
+                    --checkpoint-every 7 --cache 1MB --workers 3 --adapter 0 --tier portable --memory-budget 2GB --no-tune --strict \
+                    --chunk 2 --learn-temperature true --symmetric true --mixup 0.2 --resize-crop true --mask true --features stages";
         let config = Only::parse_from(line.split_whitespace()).args.config().unwrap();
         assert_eq!((config.batch, config.minutes, config.epochs, config.strict), (4, 0.5, 0, true));
         assert_eq!((config.cache, config.memory_budget), (Bytes(1_000_000), Bytes(2_000_000_000)));
         let changed = toml::Table::try_from(&config).unwrap();
-        let default = toml::Table::try_from(TrainConfig::default()).unwrap();
+        let default = toml::Table::try_from(TrainConfig::of(Recipe::Standard)).unwrap();
         let same: Vec<_> = changed.iter().filter(|(key, value)| default[key.as_str()] == **value).collect();
         assert!(same.iter().all(|(key, _)| key.as_str() == "steps"), "not set by the line above: {same:?}");
     }
