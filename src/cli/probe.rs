@@ -8,6 +8,7 @@ use cola::eval::metrics::ProbeScore;
 use cola::eval::plot::confusion_svg;
 use cola::eval::probe::{ProbeConfig, probe};
 use cola::eval::probe_log::{ProbeRecord, add_record};
+use cola::eval::retrieval::NeighbourScore;
 use cola::eval::stats::log_mel_statistics;
 use cola::gpu::Gpu;
 use cola::train::atomic::write_atomic;
@@ -25,7 +26,9 @@ use std::sync::Arc;
 /// The same numbers for the encoder before training (--random) and for plain log-mel statistics
 /// (--features logmel-stats) tell what the training was worth.
 ///
-/// Writes RUN/probe/: the score (<task>.json), and the confusion matrix as CSV and picture.
+/// Writes RUN/probe/: the score (<task>.json), and the confusion matrix as CSV and picture. RUN/neighbours/<task>.json
+/// holds what nearest neighbours say, without a classifier: k-NN accuracy, precision at 1, 5 and 10, mean average
+/// precision.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -118,6 +121,9 @@ impl Args {
             score.test_clips,
             100.0 * score.chance()
         );
+        let neighbours = NeighbourScore::of(&name, representation, &vectors, &clips);
+        neighbours.save(&folder_of(&self.run))?;
+        println!("{}", neighbours.in_words());
         println!("confusion matrix: {} and {}", table.display(), picture.display());
         add_record(&folder.join(format!("{name}.json")), ProbeRecord { score, confusion, seed: self.seed })?;
         Ok(ExitCode::SUCCESS)

@@ -10,6 +10,7 @@ use cola::eval::plot::ScatterPlot;
 use cola::eval::probe_log::all_records;
 use cola::eval::projection::pca_2d;
 use cola::eval::report::{ClipPicture, NeighbourRow, Report, Training};
+use cola::eval::retrieval::NeighbourScore;
 use cola::gpu::Gpu;
 use cola::ops::log_mel::log_mel_of;
 use cola::train::atomic::write_atomic;
@@ -76,6 +77,7 @@ impl Args {
             intro: Some(format!("Pre-trained on {}.", config.data.display())),
             training: Some(Training { steps: read_metrics(&metrics)?, batch: config.batch }),
             probes: records.iter().map(|record| record.score.clone()).collect(),
+            neighbour_scores: NeighbourScore::all_of(&self.run),
             config_toml: Some(config.to_toml()),
             environment: environment(&self.run),
             ..Report::default()

@@ -6,8 +6,10 @@ mod verdict;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::html::escape;
 use super::metrics::{Confusion, ProbeScore};
 use super::plot::ScatterPlot;
+use super::retrieval::NeighbourScore;
 use crate::train::metrics::StepMetrics;
 
 pub use verdict::verdict;
@@ -23,6 +25,8 @@ pub struct Report {
     pub training: Option<Training>,
     /// Scores of all representations on all tasks.
     pub probes: Vec<ProbeScore>,
+    /// What nearest neighbours say about the same representations.
+    pub neighbour_scores: Vec<NeighbourScore>,
     /// (title, matrix).
     pub confusions: Vec<(String, Confusion)>,
     /// A map of embeddings coloured by label.
@@ -74,6 +78,7 @@ impl Report {
             self.head(),
             self.training_section(),
             self.probe_section(),
+            self.retrieval_section(),
             self.confusion_section(),
             self.map_section(),
             self.neighbour_section(),
@@ -164,22 +169,6 @@ fn grouped(number: u64) -> String {
         text.push(digit);
     }
     text
-}
-
-/// Text made safe for HTML, inside elements and inside quoted attributes.
-fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            other => safe.push(other),
-        }
-    }
-    safe
 }
 
 /// A PNG file as the address of a picture that is part of the page.

@@ -4,6 +4,7 @@ use super::verdict::{by_task, verdict};
 use super::{ClipPicture, NeighbourRow, Report, Training, escape, grouped, percent, png_address};
 use crate::eval::metrics::ProbeScore;
 use crate::eval::plot::{BarChart, CurvePlot, confusion_svg};
+use crate::eval::retrieval::{K, NeighbourScore};
 
 impl Report {
     pub(super) fn head(&self) -> String {
@@ -94,6 +95,33 @@ impl Report {
         }
     }
 
+    pub(super) fn retrieval_section(&self) -> String {
+        if self.neighbour_scores.is_empty() {
+            return String::new();
+        }
+        let note = format!(
+            "Nothing is trained here. k-NN: test clips get the label of most of their {K} nearest training clips. \
+             Precision at k: how many of the k clips nearest to a clip share its label. mAP: the mean over all clips \
+             of the average precision of the whole order. An order without sense has the precision under Chance."
+        );
+        let header =
+            ["Task", "Representation", "k-NN accuracy", "Precision at 1", "at 5", "at 10", "mAP", "Chance", "Clips"];
+        let mut tasks: Vec<&str> = Vec::new();
+        for score in &self.neighbour_scores {
+            if !tasks.contains(&&score.task[..]) {
+                tasks.push(&score.task);
+            }
+        }
+        let of_task = |task: &&str| {
+            let mut scores: Vec<_> = self.neighbour_scores.iter().filter(|score| score.task == *task).collect();
+            let precision = |score: &NeighbourScore| score.retrieval.map_or(0.0, |r| r.mean_average_precision);
+            scores.sort_by(|a, b| precision(b).total_cmp(&precision(a)));
+            scores.iter().enumerate().map(|(rank, score)| retrieval_row(score, rank == 0)).collect::<String>()
+        };
+        let rows: String = tasks.iter().map(of_task).collect();
+        section("Nearest neighbours and retrieval", &note, &table(&header, "probes retrieval", &rows))
+    }
+
     pub(super) fn confusion_section(&self) -> String {
         if self.confusions.is_empty() {
             return String::new();
@@ -123,7 +151,7 @@ impl Report {
         let header: Vec<_> = ["Clip"].into_iter().chain(ranks.iter().map(String::as_str)).collect();
         let rows: String = self.neighbours.iter().map(neighbour_row).collect();
         let note = "The most similar other clips, with the cosine between the embeddings.";
-        section("Nearest neighbours", note, &table(&header, "neighbours", &rows))
+        section("Examples of nearest neighbours", note, &table(&header, "neighbours", &rows))
     }
 
     pub(super) fn clip_section(&self) -> String {
@@ -189,6 +217,25 @@ fn table(header: &[&str], class: &str, rows: &str) -> String {
         "<div class=\"scroll\"><table class=\"{class}\">\n<thead><tr>{header}</tr></thead>\n<tbody>\n{rows}</tbody>\n\
          </table></div>\n"
     )
+}
+
+fn retrieval_row(score: &NeighbourScore, best: bool) -> String {
+    let class = if best { " class=\"best\"" } else { "" };
+    // The task stands only beside its first row.
+    let task = if best { escape(&score.task) } else { String::new() };
+    let share = |share: Option<f64>| share.map_or_else(|| "–".into(), percent);
+    let r = score.retrieval;
+    let cells = [
+        share(score.knn_accuracy),
+        share(r.map(|r| r.precision_at_1)),
+        share(r.map(|r| r.precision_at_5)),
+        share(r.map(|r| r.precision_at_10)),
+        share(r.map(|r| r.mean_average_precision)),
+        share(r.map(|r| r.chance)),
+        grouped(r.map_or(0, |r| r.queries) as u64),
+    ];
+    let cells: String = cells.iter().map(|cell| format!("<td>{cell}</td>")).collect();
+    format!("<tr{class}><td>{task}</td><td>{}</td>{cells}</tr>\n", escape(&score.representation))
 }
 
 fn probe_row(score: &ProbeScore, best: bool) -> String {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::eval::heatmap::heatmap_png;
+use crate::eval::retrieval::Retrieval;
 
 fn record(step: u64) -> StepMetrics {
     StepMetrics {
@@ -37,6 +38,20 @@ fn full() -> Report {
         intro: Some(nasty.into()),
         training: Some(Training { steps: (1..=200).map(record).collect(), batch: 64 }),
         probes: vec![score("untrained encoder", 0.4), score("pre-trained", 0.6)],
+        neighbour_scores: vec![NeighbourScore {
+            task: nasty.into(),
+            representation: "pre-trained".into(),
+            knn_accuracy: Some(0.612),
+            test_clips: 1200,
+            retrieval: Some(Retrieval {
+                precision_at_1: 0.7,
+                precision_at_5: 0.6,
+                precision_at_10: 0.5,
+                mean_average_precision: 0.4,
+                chance: 0.25,
+                queries: 1190,
+            }),
+        }],
         confusions: vec![(nasty.into(), Confusion::new(vec![nasty.into(), "b".into()], [(0, 1)]))],
         map: Some(ScatterPlot {
             title: nasty.into(),
@@ -60,7 +75,9 @@ fn every_part_is_on_the_page() {
         "<h2>Linear probes</h2>",
         "<h2>Confusions</h2>",
         "<h2>Map of the embeddings</h2>",
-        "<h2>Nearest neighbours</h2>",
+        "<h2>Nearest neighbours and retrieval</h2>",
+        "<td>61.2%</td><td>70.0%</td><td>60.0%</td><td>50.0%</td><td>40.0%</td><td>25.0%</td><td>1,190</td>",
+        "<h2>Examples of nearest neighbours</h2>",
         "<h2>Clips</h2>",
         "<h2>Configuration</h2>",
         "<h2>Made with</h2>",
