@@ -5,12 +5,12 @@ AUDIO ?=
 DEMO  ?= demo
 COLA   = target/release/cola
 
-.PHONY: demo test setup setup-python build clean
+.PHONY: demo test setup setup-python setup-browser build clean
 
 demo: build
 	@examples/demo.sh "$(COLA)" "$(DEMO)" "$(AUDIO)"
 
-test: setup setup-python
+test: setup setup-python setup-browser
 	cargo fmt --check
 	cargo clippy --release --all-targets -- -D warnings
 	cargo test --release
@@ -25,6 +25,10 @@ setup:
 # numpy and onnxruntime, which some tests read our files with.
 setup-python:
 	@examples/setup_python.sh
+
+# Chromium, in which a test looks at a page.
+setup-browser:
+	@examples/setup.sh test
 
 clean:
 	rm -rf target "$(DEMO)"

@@ -1,14 +1,23 @@
 #!/bin/sh
-# What a fresh machine lacks for `make demo` and `make test`. Says what it installs; does nothing where nothing is missing.
+# What a fresh machine lacks for `make demo` and, with the argument "test", for `make test`, which looks at pages in
+# Chromium. Says what it installs; does nothing where nothing is missing.
 set -eu
 
 say() { echo "setup: $*" >&2; }
 
 command -v cargo >/dev/null || { say "Rust is missing: install it from https://rustup.rs, then run make again"; exit 1; }
 
+browser=yes
+if [ "${1:-}" = test ]; then
+    browser="${CHROMIUM:-}"
+    for name in chromium chromium-browser google-chrome google-chrome-stable; do command -v $name >/dev/null && browser=$name; done
+fi
+
 if [ "$(uname)" = Darwin ]; then
     # Metal needs nothing.
     command -v cmake >/dev/null || { say "cmake is missing (it builds the Opus decoder): brew install cmake"; exit 1; }
+    [ -n "$browser" ] || [ -d "/Applications/Chromium.app" ] || [ -d "/Applications/Google Chrome.app" ] ||
+        { say "Chromium is missing (a test looks at a page in it): brew install --cask chromium"; exit 1; }
     exit 0
 fi
 
@@ -26,6 +35,8 @@ done
 [ -n "$driver" ] || missing="$missing mesa-vulkan-drivers"
 found_loader() { for f in /usr/lib/*/libvulkan.so.1 /usr/lib/libvulkan.so.1 /usr/lib64/libvulkan.so.1 /usr/local/lib/libvulkan.so.1; do [ -e "$f" ] && return 0; done; return 1; }
 found_loader || missing="$missing libvulkan1"
+
+[ -n "$browser" ] || missing="$missing chromium"
 
 [ -n "$missing" ] || exit 0
 command -v apt-get >/dev/null || { say "missing:$missing; install them with your package manager, then run make again"; exit 1; }

@@ -14,6 +14,8 @@ use cola::train::metrics::{METRICS_FILE, StepMetrics, read_metrics};
 use program::{cola, output, refuse, succeed, text};
 use tempfile::TempDir;
 
+#[path = "end_to_end/browser.rs"]
+mod browser;
 #[path = "end_to_end/embedding.rs"]
 mod embedding;
 

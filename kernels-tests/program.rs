@@ -6,7 +6,10 @@ use std::process::{Command, Output, Stdio};
 pub fn cola(args: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cola"));
     command.args(args.split_whitespace()).stdin(Stdio::null());
-    if ["pretrain", "probe", "embed", "mel", "report", "bench", "hear", "import"].iter().any(|c| args.starts_with(c)) {
+    if ["pretrain", "probe", "embed", "map", "mel", "report", "bench", "hear", "import"]
+        .iter()
+        .any(|c| args.starts_with(c))
+    {
         // the user's own choices are neither needed nor added to
         command.arg("--no-tune");
         if let Ok(adapter) = std::env::var("COLA_ADAPTER") {

@@ -12,6 +12,7 @@ mod export;
 mod forecast;
 mod hear;
 mod import;
+mod map;
 mod mel;
 mod pretrain;
 mod probe;
@@ -30,6 +31,7 @@ Examples:
   cola pretrain recordings/ --out run           learn from a folder of audio
   cola probe run labelled/                      how good it is on labelled clips
   cola embed run recordings/ --out vectors.npy  a vector for every file
+  cola map run recordings/                      a page to look at and listen to them
   cola report run                               everything on one page";
 
 /// Contrastive audio pre-training (COLA) on any GPU, or without one.
@@ -53,6 +55,7 @@ enum Command {
     Export(export::Args),
     Hear(hear::Args),
     Import(import::Args),
+    Map(map::Args),
     Mel(mel::Args),
     Report(report::Args),
     Synth(synth::Args),
@@ -73,6 +76,7 @@ pub fn main() -> ExitCode {
         Command::Export(args) => args.run(),
         Command::Hear(args) => args.run(),
         Command::Import(args) => args.run(),
+        Command::Map(args) => args.run(),
         Command::Mel(args) => args.run(),
         Command::Report(args) => args.run(),
         Command::Synth(args) => args.run(),

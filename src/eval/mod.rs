@@ -6,6 +6,7 @@ pub mod encoder;
 pub mod geometry;
 pub mod heatmap;
 mod html;
+pub mod map;
 pub mod metrics;
 pub mod neighbours;
 pub mod npy;
