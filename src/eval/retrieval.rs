@@ -14,7 +14,7 @@ use std::path::Path;
 pub const K: usize = 10;
 
 /// Every clip is compared with every other, so of larger sets so many clips are taken, spread evenly.
-const MOST_CLIPS: usize = 4000;
+const MOST_CLIPS: usize = 2000;
 
 /// How well clips find others of their label, every clip being asked for once and left out of its own answer.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
