@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 pub fn cola(args: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cola"));
     command.args(args.split_whitespace()).stdin(Stdio::null());
-    if ["pretrain", "probe", "embed", "map", "mel", "report", "bench", "hear", "import"]
+    if ["pretrain", "probe", "transfer", "compare", "sweep", "embed", "map", "mel", "report", "bench", "hear", "import"]
         .iter()
         .any(|c| args.starts_with(c))
     {

@@ -89,6 +89,28 @@ pub struct Discovery {
 }
 
 impl Discovery {
+    /// Moves a share of the training files of every label (the first of several) to the validation split, the same ones
+    /// for the same seed. Does nothing where there are validation clips already.
+    pub fn draw_validation(&mut self, fraction: f64, seed: u64) {
+        if self.clips.iter().any(|clip| clip.split == Split::Valid) {
+            return;
+        }
+        let mut files: BTreeMap<Option<u32>, BTreeSet<&Path>> = BTreeMap::new();
+        for clip in self.clips.iter().filter(|clip| clip.split == Split::Train) {
+            files.entry(clip.label()).or_default().insert(&clip.path);
+        }
+        let mut drawn: BTreeSet<PathBuf> = BTreeSet::new();
+        for (i, paths) in files.into_values().enumerate() {
+            let mut paths: Vec<&Path> = paths.into_iter().collect();
+            paths.shuffle(&mut stream(seed, Purpose::ValidSplit, i as u64, 0));
+            let wanted = part_of_label(paths.len(), fraction);
+            drawn.extend(paths[..wanted].iter().map(|path| path.to_path_buf()));
+        }
+        for clip in self.clips.iter_mut().filter(|clip| clip.split == Split::Train && drawn.contains(&clip.path)) {
+            clip.split = Split::Valid;
+        }
+    }
+
     /// Total length in hours.
     pub fn hours(&self) -> f64 {
         let samples: u64 = self.clips.iter().map(|c| c.samples).sum();
@@ -212,9 +234,7 @@ fn draw_test(entries: &mut [Entry], test_fraction: f64, seed: u64) {
     for (i, paths) in files.into_values().enumerate() {
         let mut paths: Vec<PathBuf> = paths.into_iter().collect();
         paths.shuffle(&mut stream(seed, Purpose::TestSplit, i as u64, 0));
-        // Both halves need at least one file wherever there are two.
-        let wanted = (paths.len() as f64 * test_fraction).round() as usize;
-        let tests = wanted.clamp(usize::from(paths.len() > 1), paths.len().saturating_sub(1));
+        let tests = part_of_label(paths.len(), test_fraction);
         for (k, path) in paths.into_iter().enumerate() {
             let split = if k < tests { Split::Test } else { Split::Train };
             drawn.entry(path).or_insert(split);
@@ -223,6 +243,12 @@ fn draw_test(entries: &mut [Entry], test_fraction: f64, seed: u64) {
     for e in entries.iter_mut().filter(|e| e.split.is_none()) {
         e.split = drawn.get(&e.path).copied();
     }
+}
+
+/// How many of a label's files are set apart: both parts need at least one wherever there are two.
+fn part_of_label(files: usize, fraction: f64) -> usize {
+    let wanted = (files as f64 * fraction).round() as usize;
+    wanted.clamp(usize::from(files > 1), files.saturating_sub(1))
 }
 
 /// Probes every file once, in parallel, and turns the entries into clips.

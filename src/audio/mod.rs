@@ -2,11 +2,12 @@
 //!
 //! Read in this order: [`decode`] (any file as 16 kHz mono, with [`resample`]), [`crop`] (segments and levels),
 //! [`dataset`] (folders, lists, manifests, labelled tasks), [`loader`] (pairs for pre-training, decoded by workers in
-//! an order that only the seed decides), [`eval_loader`] (every segment of every clip, for testing), [`synth`]
+//! an order that only the seed decides), [`crops`] (single segments, for classifiers), [`eval_loader`] (every segment of every clip, for testing), [`synth`]
 //! (sounds to try everything with).
 
 pub mod cache;
 pub mod crop;
+pub mod crops;
 pub mod dataset;
 pub mod decode;
 mod error;
@@ -26,6 +27,7 @@ pub mod synth;
 mod tests;
 mod wav;
 
+pub use crops::{CropBatch, CropLoader};
 pub use dataset::{Clip, DiscoverOptions, Discovery, Split, discover, discover_task};
 pub use decode::{AudioInfo, decode_file, decode_range, probe_file};
 pub use error::{AudioError, Result};

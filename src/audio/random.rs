@@ -16,6 +16,12 @@ pub(super) enum Purpose {
     StandIn = 4,
     /// A generated clip; `a` = family, `b` = number.
     Synth = 5,
+    /// Order of an epoch of single segments; `a` = epoch.
+    CropEpoch = 6,
+    /// A single segment; `a` = its place in the line of all epochs.
+    Crop = 7,
+    /// Which training files become the validation files; `a` = label.
+    ValidSplit = 8,
 }
 
 /// The ChaCha stream keyed by the user's seed, its purpose and up to two numbers.

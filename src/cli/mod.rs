@@ -3,6 +3,7 @@
 //! Results go to standard output, everything else to standard error. An error is one line and exit code 1.
 
 mod bench;
+mod compare;
 mod counter;
 mod data;
 mod device;
@@ -18,7 +19,9 @@ mod pretrain;
 mod probe;
 mod report;
 mod run;
+mod sweep;
 mod synth;
+mod transfer;
 
 use clap::{ArgAction, Parser, Subcommand};
 use std::io::IsTerminal;
@@ -30,6 +33,7 @@ Examples:
   cola data                                     the published data sets that it can read
   cola pretrain recordings/ --out run           learn from a folder of audio
   cola probe run labelled/                      how good it is on labelled clips
+  cola transfer run labelled/ --mode finetune   the encoder trained further on them
   cola embed run recordings/ --out vectors.npy  a vector for every file
   cola map run recordings/                      a page to look at and listen to them
   cola report run                               everything on one page";
@@ -51,6 +55,9 @@ enum Command {
     Doctor(doctor::Args),
     Pretrain(Box<pretrain::Args>),
     Probe(probe::Args),
+    Transfer(Box<transfer::Args>),
+    Compare(Box<compare::Args>),
+    Sweep(Box<sweep::Args>),
     Embed(embed::Args),
     Export(export::Args),
     Hear(hear::Args),
@@ -72,6 +79,9 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => args.run(),
         Command::Pretrain(args) => args.run(),
         Command::Probe(args) => args.run(),
+        Command::Transfer(args) => args.run(),
+        Command::Compare(args) => args.run(),
+        Command::Sweep(args) => args.run(),
         Command::Embed(args) => args.run(),
         Command::Export(args) => args.run(),
         Command::Hear(args) => args.run(),

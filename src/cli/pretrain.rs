@@ -296,7 +296,7 @@ impl Args {
 }
 
 /// What the run may see: all but the rows of a manifest that belong to a validation set.
-fn training_clips(config: &TrainConfig) -> Result<Discovery> {
+pub fn training_clips(config: &TrainConfig) -> Result<Discovery> {
     let mut found = discover(&config.data, DiscoverOptions { workers: config.workers, strict: config.strict })?;
     found.clips.retain(|clip| clip.split != Split::Valid);
     ensure!(!found.clips.is_empty(), "{}: every usable clip is of a validation set", config.data.display());

@@ -1,20 +1,22 @@
 //! `cola probe`: how good a representation is on labelled clips.
 
 use super::run::{EncoderArgs, folder_of, tell_skipped};
+use super::transfer::task_name;
 use anyhow::{Context, Result, ensure};
 use cola::audio::{DiscoverOptions, Discovery, Split, discover_task};
 use cola::eval::embed::{Vectors, count_segments, embed};
 use cola::eval::metrics::ProbeScore;
 use cola::eval::plot::confusion_svg;
-use cola::eval::probe::{ProbeConfig, probe};
+use cola::eval::probe::probe;
 use cola::eval::probe_log::{ProbeRecord, add_record};
 use cola::eval::retrieval::NeighbourScore;
 use cola::eval::stats::log_mel_statistics;
+use cola::eval::transfer::{FitConfig, Task};
 use cola::gpu::Gpu;
 use cola::train::atomic::write_atomic;
 use cola::train::progress::bar;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -60,15 +62,15 @@ pub struct Args {
     seed: u64,
 
     /// Passes over the training segments
-    #[arg(long, default_value_t = ProbeConfig::default().epochs)]
+    #[arg(long, default_value_t = FitConfig::default().epochs)]
     epochs: usize,
 
     /// Segments a step of the classifier's training
-    #[arg(long, default_value_t = ProbeConfig::default().batch)]
+    #[arg(long, default_value_t = FitConfig::default().batch)]
     batch: usize,
 
     /// Learning rate of the classifier
-    #[arg(long, default_value_t = ProbeConfig::default().lr)]
+    #[arg(long, default_value_t = FitConfig::default().lr)]
     lr: f64,
 
     /// End at the first file that cannot be used
@@ -89,7 +91,9 @@ impl Args {
         // Nothing is stopped or chosen here.
         task.clips.retain(|clip| clip.split != Split::Valid);
         tell_skipped(task.skipped.iter().map(|(_, reason)| reason));
-        let clips = Arc::new(task.clips.clone());
+        let name = task_name(&self.task);
+        let taught = Task::new(name.clone(), &task);
+        let clips = taught.clips.clone();
         let gpu = self.encoder.device.open()?;
         let (vectors, representation) = self.vectors(&gpu, &clips)?;
         tell_skipped(vectors.failed.values());
@@ -98,13 +102,13 @@ impl Args {
         }
         self.check(&task, &vectors)?;
 
-        let config = ProbeConfig { epochs: self.epochs, batch: self.batch, lr: self.lr, seed: self.seed };
+        let config =
+            FitConfig { epochs: self.epochs, batch: self.batch, lr: self.lr, seed: self.seed, ..FitConfig::default() };
         let progress = bar("epochs", self.epochs as u64);
         let on_epoch = |epoch| progress.set_position(epoch as u64);
-        let confusion = probe(&gpu, &vectors, &clips, &task.labels, config, on_epoch);
+        let confusion = probe(&gpu, &vectors, &taught, &config, on_epoch);
         progress.finish_and_clear();
 
-        let name = task_name(&self.task);
         let score = ProbeScore::of(&name, representation, &confusion);
         let folder = folder_of(&self.run).join("probe");
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
@@ -156,11 +160,4 @@ impl Args {
         }
         Ok(())
     }
-}
-
-/// The folder's name, or the manifest's without its extension.
-fn task_name(task: &Path) -> String {
-    let path = task.canonicalize().unwrap_or_else(|_| task.to_owned());
-    let name = if path.is_dir() { path.file_name() } else { path.file_stem() };
-    name.map_or_else(|| "task".into(), |name| name.to_string_lossy().into_owned())
 }

@@ -21,7 +21,7 @@ pub struct EncoderArgs {
 
     /// From the last feature map to a vector, for weights that do not tell [default: max]
     #[arg(long, value_name = "max|mean|maxmean")]
-    pooling: Option<Pooling>,
+    pub pooling: Option<Pooling>,
 
     /// Threads that decode [default: one a core, at most 8]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]

@@ -84,6 +84,16 @@ impl Encoder {
         &self.gpu
     }
 
+    /// The network; its head is of no use here.
+    pub fn model(&self) -> &ColaModel {
+        &self.model
+    }
+
+    /// From samples to the network's input.
+    pub fn front_end(&self) -> &FrontEnd {
+        &self.front_end
+    }
+
     /// Length of a vector.
     pub fn features(&self) -> usize {
         self.model.config().features_len()

@@ -125,6 +125,22 @@ impl ProbeScore {
     }
 }
 
+/// Average precision of one label: the mean, over the clips that have it, of the share of such clips among those that
+/// stand no lower. `ranked` lists clips from the most likely one down, each with whether it has the label; clip i
+/// counts `times[i]` times. NaN without a clip that has the label.
+pub fn average_precision(ranked: &[(usize, bool)], times: &[u32]) -> f64 {
+    let (mut seen, mut found, mut sum) = (0.0, 0.0, 0.0);
+    for &(clip, has) in ranked {
+        let count = f64::from(times[clip]);
+        seen += count;
+        if has {
+            found += count;
+            sum += count * found / f64::max(seen, 1.0);
+        }
+    }
+    sum / found
+}
+
 #[cfg(test)]
 mod tests {
     use approx::assert_abs_diff_eq;
@@ -147,6 +163,15 @@ mod tests {
         assert_abs_diff_eq!(confusion.balanced_accuracy(), (0.75 + 0.5) / 2.0);
         let empty = Confusion::new(vec!["a".into()], []);
         assert!(empty.accuracy().is_nan() && empty.balanced_accuracy().is_nan());
+    }
+
+    #[test]
+    fn average_precision_by_hand() {
+        let ranked = [(2, true), (0, false), (3, true), (1, false)];
+        assert_abs_diff_eq!(average_precision(&ranked, &[1; 4]), (1.0 + 2.0 / 3.0) / 2.0);
+        // clip 3 left out, clip 0 twice
+        assert_abs_diff_eq!(average_precision(&ranked, &[2, 1, 1, 0]), 1.0);
+        assert!(average_precision(&ranked[1..2], &[1; 4]).is_nan());
     }
 
     #[test]

@@ -17,4 +17,5 @@ pub mod projection;
 pub mod report;
 pub mod retrieval;
 pub mod stats;
+pub mod transfer;
 pub mod vector_file;

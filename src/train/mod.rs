@@ -17,6 +17,7 @@ pub mod progress;
 pub mod recipe;
 mod records;
 pub mod step;
+pub mod sweep;
 pub mod tensorboard;
 pub mod trainer;
 

@@ -116,6 +116,13 @@ fn tasks_with_one_level_are_split_per_label_by_the_seed() {
         per_label
     };
     assert_eq!(tests(&split(1)), [2, 1, 1]);
+    let mut validated = split(1);
+    validated.draw_validation(0.3, 7);
+    let count = |split| validated.clips.iter().filter(|c| c.split == split).count();
+    assert_eq!((count(Split::Train), count(Split::Valid), count(Split::Test)), (10, 3, 4));
+    let once = validated.clips.clone();
+    validated.draw_validation(0.3, 8);
+    assert_eq!(validated.clips, once, "a task with a validation split keeps it");
     assert_eq!(split(1).clips, split(1).clips);
     assert_ne!(split(1).clips, split(2).clips);
 }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::super::crop::{pad_centred, squared_norm};
 use super::super::dataset::{Clip, DiscoverOptions, Split, discover};
 use super::super::loader::{CropRule, Loader, LoaderConfig, PairBatch};
-use super::super::{AudioError, Cutting, EvalItem, EvalLoader, Place, SEGMENT_SAMPLES, decode_file};
+use super::super::{
+    AudioError, CropBatch, CropLoader, Cutting, EvalItem, EvalLoader, Place, SEGMENT_SAMPLES, decode_file,
+};
 use super::*;
 
 const CONFIG: LoaderConfig = LoaderConfig {
@@ -277,4 +279,34 @@ fn sound_before_the_place_of_beginning_counts() {
     let load = |heard| EvalLoader::start_at(clips.clone(), Cutting::BackToBack, from, heard, 1, 1).next();
     assert!(matches!(load(false), Some(Err((0, AudioError::Silent { .. })))));
     assert!(matches!(load(true), Some(Ok(item)) if item.first == 70));
+}
+
+#[test]
+fn single_segments_depend_on_the_seed_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut clips: Vec<Clip> = (0..7)
+        .map(|i| {
+            let path = dir.path().join(format!("{i}.wav"));
+            write_wav(&path, &chirp(1.5), 16_000);
+            clip(path, 24_000)
+        })
+        .collect();
+    clips.push(clip(dir.path().join("gone.wav"), 24_000));
+    let clips = Arc::new(clips);
+    let batches = |seed, workers| {
+        let mut loader = CropLoader::start(clips.clone(), (0..8).collect(), 4, seed, workers, 1 << 20);
+        let batches: Vec<CropBatch> = (0..4).map(|_| loader.next().unwrap()).collect();
+        assert_eq!(loader.skipped().len(), 1);
+        batches
+    };
+    let (once, again) = (batches(3, 1), batches(3, 4));
+    for (a, b) in once.iter().zip(&again) {
+        assert_eq!((&a.clips, &a.samples), (&b.clips, &b.samples));
+        assert!(a.samples.chunks(SEGMENT_SAMPLES).all(|s| (squared_norm(s) - 1.0).abs() < 1e-3));
+    }
+    assert_ne!(once[0].clips, batches(4, 1)[0].clips);
+    // the first epoch holds every clip that can be used once
+    let mut first: Vec<u32> = once.iter().flat_map(|b| b.clips.clone()).take(7).collect();
+    first.sort_unstable();
+    assert_eq!(first, (0..7).collect::<Vec<_>>());
 }

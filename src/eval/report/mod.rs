@@ -27,6 +27,8 @@ pub struct Report {
     pub probes: Vec<ProbeScore>,
     /// What nearest neighbours say about the same representations.
     pub neighbour_scores: Vec<NeighbourScore>,
+    /// Tables that are not about one run's probes.
+    pub tables: Vec<Table>,
     /// (title, matrix).
     pub confusions: Vec<(String, Confusion)>,
     /// A map of embeddings coloured by label.
@@ -48,6 +50,19 @@ pub struct Training {
     pub steps: Vec<StepMetrics>,
     /// Clips in a batch: an anchor chooses its positive among so many.
     pub batch: usize,
+}
+
+/// A table of texts under a heading.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    /// Heading.
+    pub title: String,
+    /// What a reader has to know about it.
+    pub note: String,
+    /// Names of the columns.
+    pub header: Vec<String>,
+    /// Rows of as many texts.
+    pub rows: Vec<Vec<String>>,
 }
 
 /// A file and those most similar to it, best first, with their cosine similarity.
@@ -79,6 +94,7 @@ impl Report {
             self.training_section(),
             self.probe_section(),
             self.retrieval_section(),
+            self.table_sections(),
             self.confusion_section(),
             self.map_section(),
             self.neighbour_section(),

@@ -1,7 +1,7 @@
 //! The parts of the page, each an HTML text that is empty when the report has nothing to say there.
 
 use super::verdict::{by_task, verdict};
-use super::{ClipPicture, NeighbourRow, Report, Training, escape, grouped, percent, png_address};
+use super::{ClipPicture, NeighbourRow, Report, Table, Training, escape, grouped, percent, png_address};
 use crate::eval::metrics::ProbeScore;
 use crate::eval::plot::{BarChart, CurvePlot, confusion_svg};
 use crate::eval::retrieval::{K, NeighbourScore};
@@ -71,6 +71,20 @@ impl Report {
         // A single task is as plain in the table.
         let chart = if tasks.len() > 1 { figure(&self.probe_chart().to_svg()) } else { String::new() };
         section("Linear probes", note, &(table + &chart))
+    }
+
+    pub(super) fn table_sections(&self) -> String {
+        let of_table = |Table { title, note, header, rows }: &Table| {
+            let row = |cells: &Vec<String>| {
+                let cells: String = cells.iter().map(|cell| format!("<td>{}</td>", escape(cell))).collect();
+                format!("<tr>{cells}</tr>\n")
+            };
+            let header: Vec<String> = header.iter().map(|name| escape(name)).collect();
+            let header: Vec<&str> = header.iter().map(String::as_str).collect();
+            let rows: String = rows.iter().map(row).collect();
+            section(&escape(title), &escape(note), &table(&header, "figures-table", &rows))
+        };
+        self.tables.iter().map(of_table).collect()
     }
 
     fn probe_chart(&self) -> BarChart {

@@ -52,6 +52,12 @@ fn full() -> Report {
                 queries: 1190,
             }),
         }],
+        tables: vec![Table {
+            title: nasty.into(),
+            note: nasty.into(),
+            header: vec![nasty.into()],
+            rows: vec![vec![nasty.into()], vec!["71.2 ± 0.4".into()]],
+        }],
         confusions: vec![(nasty.into(), Confusion::new(vec![nasty.into(), "b".into()], [(0, 1)]))],
         map: Some(ScatterPlot {
             title: nasty.into(),
@@ -88,6 +94,7 @@ fn every_part_is_on_the_page() {
         "data:image/png;base64,iVBORw0KGgo",
         "recipe = &quot;standard&quot; # &lt;b&gt;",
         "<small>0.75</small>",
+        "<td>71.2 ± 0.4</td>",
     ] {
         assert!(html.contains(part), "{part}");
     }

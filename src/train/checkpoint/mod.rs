@@ -19,7 +19,7 @@ mod timm;
 mod weights;
 
 pub use error::CheckpointError;
-pub use weights::{ModelInfo, Part, Weights};
+pub use weights::{ModelInfo, Part, Weights, write_weights};
 
 use super::atomic::{WriteError, sync_folder_of, write_atomic};
 use crate::frontend::InputNorm;

@@ -7,8 +7,10 @@ use crate::nn::efficientnet::{EfficientNet, PREFIX};
 use crate::nn::layers::Initial;
 use crate::nn::model::{ColaModel, ModelConfig};
 use crate::nn::{NamedArray, ParamStore, Slab};
+use crate::train::atomic::{WriteError, write_atomic};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// What a `model.safetensors` of ours says about itself, besides the tensors.
@@ -113,6 +115,28 @@ impl Weights {
         }
         Ok(())
     }
+}
+
+/// Writes a file that [`Weights::open`] reads, of these arrays, which are of `model` or stand beside it.
+///
+/// # Errors
+/// [`WriteError`].
+pub fn write_weights(
+    path: &Path,
+    arrays: &[NamedArray],
+    model: &ColaModel,
+    input_norm: InputNorm,
+    recipe: &str,
+) -> Result<(), WriteError> {
+    let info = ModelInfo {
+        format_version: super::FORMAT,
+        cola_version: env!("CARGO_PKG_VERSION").to_string(),
+        recipe: recipe.into(),
+        input_norm,
+        model: model.config().clone(),
+    };
+    let note = serde_json::to_string(&info).expect("plain values make valid JSON");
+    write_atomic(path, |file| file.write_all(&tensors::encode(arrays, Some(note))))
 }
 
 /// Names and shapes of the trained tensors.

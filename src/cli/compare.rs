@@ -1,0 +1,140 @@
+//! `cola compare`: runs and modes beside each other on several tasks.
+
+use super::run::{EncoderArgs, folder_of};
+use super::transfer::{Measure, Options};
+use anyhow::{Context, Result, ensure};
+use cola::eval::npy::write_csv;
+use cola::eval::transfer::Mode;
+use cola::eval::transfer::compare::{Column, Comparison};
+use cola::eval::transfer::record::{self, TransferRecord};
+use cola::train::atomic::write_atomic;
+use cola::train::checkpoint;
+use cola::train::config::{CONFIG_FILE, TrainConfig};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use toml::Table;
+
+/// Compare runs and modes on several tasks, and with the paper where the task is one of its nine
+///
+/// One table: a row a task, a column a run and mode. Results that are stored under the same settings, weights and clips
+/// are taken from RUN/transfer/; what is missing is trained first. A task counts as the paper's by its labels, and where
+/// other sets have the same ones, if its folder's name holds libri, v1, bird, musan or voxforge.
+///
+/// Prints the table and writes compare.md, compare.csv and compare.html.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  cola compare run --tasks speech_commands/ nsynth/
+  cola compare paper standard --tasks tasks/* --modes frozen,random --seeds 3 --out comparison
+  cola compare run --tasks tasks/* --modes frozen,finetune,scratch,random --patience 10")]
+pub struct Args {
+    /// Folders of runs, or .safetensors files in folders of their own
+    #[arg(required = true)]
+    runs: Vec<PathBuf>,
+
+    /// Labelled folders or manifests
+    #[arg(long, required = true, num_args = 1.., value_name = "DIR")]
+    tasks: Vec<PathBuf>,
+
+    /// Of frozen, finetune, scratch and random, separated by commas
+    #[arg(long, value_delimiter = ',', default_value = "frozen,random")]
+    modes: Vec<Mode>,
+
+    /// Folder for the tables
+    #[arg(long, default_value = ".", value_name = "DIR")]
+    out: PathBuf,
+
+    #[command(flatten)]
+    options: Options,
+
+    #[command(flatten)]
+    encoder: EncoderArgs,
+}
+
+impl Args {
+    pub fn run(self) -> Result<ExitCode> {
+        self.options.check()?;
+        // What is wrong with the last run should not be found after an hour on the first.
+        for run in &self.runs {
+            checkpoint::Weights::open(run)?;
+        }
+        let names = names(&self.runs);
+        let measure = Measure::new(self.options, self.encoder)?;
+        let mut comparison = Comparison::default();
+        for name in &names {
+            comparison.columns.extend(self.modes.iter().map(|&mode| Column { run: name.clone(), mode }));
+        }
+        comparison.about_runs = self.runs.iter().zip(&names).map(|(run, name)| about(run, name)).collect();
+        for path in &self.tasks {
+            let task = measure.options.task(path, measure.encoder.workers())?;
+            let taken = comparison.rows.iter().any(|row| row[0].task == task.0.name);
+            ensure!(!taken, "{}: another task is called {}; rename its folder", path.display(), task.0.name);
+            let mut row = Vec::new();
+            for run in &self.runs {
+                let protocol = measure.protocol(run, &task.0, task.1)?;
+                for &mode in &self.modes {
+                    let folder = record::folder_of(&folder_of(run), &task.0.name, mode);
+                    let stored = TransferRecord::read(&folder)?;
+                    row.push(match stored {
+                        Some(stored) if stored.protocol == protocol => {
+                            eprintln!("{}, {mode}, {}: taken from {}", task.0.name, run.display(), folder.display());
+                            stored
+                        }
+                        stored => {
+                            let why = if stored.is_some() { "stored under other settings" } else { "missing" };
+                            eprintln!("{}, {mode}, {}: {why}, training", task.0.name, run.display());
+                            measure.run(run, &task, mode, None)?.0
+                        }
+                    });
+                }
+            }
+            comparison.rows.push(row);
+        }
+        write(&comparison, &self.out)?;
+        print!("{}", comparison.to_markdown());
+        println!("\nwritten to {}", self.out.join("compare.{md,csv,html}").display());
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Writes the three forms of the table.
+fn write(comparison: &Comparison, folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    let texts = [("md", comparison.to_markdown()), ("html", comparison.to_report().to_html())];
+    for (extension, text) in texts {
+        let path = folder.join("compare").with_extension(extension);
+        write_atomic(&path, |file| file.write_all(text.as_bytes()))?;
+    }
+    let header = comparison.header();
+    let header: Vec<&str> = header.iter().map(String::as_str).collect();
+    write_csv(&folder.join("compare.csv"), &header, comparison.table())?;
+    Ok(())
+}
+
+/// What the runs are called: their folders' names, or their whole paths where two are equal.
+fn names(runs: &[PathBuf]) -> Vec<String> {
+    let short = |run: &PathBuf| {
+        let whole = run.canonicalize().unwrap_or_else(|_| run.clone());
+        whole.file_stem().map_or_else(|| run.display().to_string(), |name| name.to_string_lossy().into_owned())
+    };
+    let names: Vec<String> = runs.iter().map(short).collect();
+    let unique = names.iter().collect::<std::collections::BTreeSet<_>>().len() == names.len();
+    if unique { names } else { runs.iter().map(|run| run.display().to_string()).collect() }
+}
+
+/// A sentence on how a run was pre-trained.
+fn about(run: &Path, name: &str) -> String {
+    let config = TrainConfig::layered(Some(&run.join(CONFIG_FILE)), Table::new());
+    match (config, checkpoint::find(run)) {
+        (Ok(config), Ok(Some(state))) => format!(
+            "{name}: pre-trained on {} by the recipe {}, {} similarity, {} steps of {} pairs.",
+            state.data,
+            state.recipe,
+            toml::Value::try_from(config.similarity).map_or(String::new(), |s| s.as_str().unwrap_or("").to_string()),
+            state.step,
+            config.batch
+        ),
+        _ => format!("{name}: weights from {}.", run.display()),
+    }
+}

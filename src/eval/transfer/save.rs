@@ -1,0 +1,35 @@
+//! A classifier for other people: encoder and linear layer as safetensors, with the names of the labels.
+
+use super::{Fitted, Task};
+use crate::eval::encoder::Encoder;
+use crate::nn::efficientnet::PREFIX;
+use crate::nn::{NamedArray, Slab};
+use crate::train::atomic::{WriteError, write_atomic};
+use crate::train::checkpoint::write_weights;
+use std::io::Write;
+use std::path::Path;
+
+/// Writes `model.safetensors` (the encoder under timm's names, `classifier.weight` `[labels, features]` and
+/// `classifier.bias`, which stand behind the encoder's vectors) and `labels.json`, their names in order, into a folder.
+///
+/// The file is also weights of an encoder as any other: what reads those passes over the classifier.
+///
+/// # Errors
+/// [`WriteError`].
+pub fn save(folder: &Path, encoder: &Encoder, task: &Task, fitted: &Fitted) -> Result<(), WriteError> {
+    std::fs::create_dir_all(folder).map_err(|source| WriteError::new(folder, source))?;
+    let (weight, bias) = fitted.classifier.clone();
+    let labels = task.labels.len();
+    let model = encoder.model();
+    let mut arrays = model.params.read_all(Slab::Values);
+    arrays.extend(model.state.read_all());
+    arrays.retain(|array| array.name.starts_with(PREFIX));
+    let shape = vec![labels, weight.len() / labels];
+    arrays.push(NamedArray { name: "classifier.weight".into(), shape, data: weight });
+    arrays.push(NamedArray { name: "classifier.bias".into(), shape: vec![labels], data: bias });
+    write_weights(&folder.join("model.safetensors"), &arrays, model, encoder.front_end().norm, "transfer")?;
+    write_atomic(&folder.join("labels.json"), |file| {
+        serde_json::to_writer_pretty(&mut *file, &task.labels)?;
+        file.write_all(b"\n")
+    })
+}
