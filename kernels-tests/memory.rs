@@ -4,7 +4,7 @@ use cola::bench::step::noise;
 use cola::frontend::InputNorm;
 use cola::gpu::{Gpu, GpuOptions, MemoryUse, catch};
 use cola::train::config::{Precision, Recipe, TrainConfig};
-use cola::train::memory::{ensure_fits, forecast, largest_batch};
+use cola::train::memory::{ensure_fits, forecast, largest_batch, what_fits};
 use cola::train::prepare;
 use cola::train::step::{State, train_step};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -53,6 +53,19 @@ fn memory_grows_with_the_chunk_and_not_with_the_batch() {
     let in_chunks = peak(512, 32);
     assert!(in_chunks < chunk + chunk / 10, "{in_chunks} bytes, {chunk} for a chunk by itself");
     assert!(in_chunks < whole / 5, "{in_chunks} bytes, {whole} for the whole batch");
+}
+
+#[test]
+fn what_is_said_to_fit_is_made_of_whole_chunks() {
+    let caps = open(None).caps().clone();
+    let config = TrainConfig { batch: 4096, chunk: 96, ..TrainConfig::of(Recipe::Standard) };
+    let chunk = forecast(&caps, &config, 96).expect("it fits").held_bytes;
+    let largest = largest_batch(&caps, &config, 2 * chunk).expect("a chunk fits");
+    assert!(largest.batch > 96 && largest.batch.is_multiple_of(96) && largest.held_bytes <= 2 * chunk, "{largest:?}");
+    let hint = what_fits(&caps, &config, chunk / 2);
+    let smaller: usize =
+        hint.split("--chunk ").nth(1).and_then(|s| s.split(' ').next()).and_then(|s| s.parse().ok()).expect(&hint);
+    assert!((16..96).contains(&smaller), "{hint}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use cola::gpu::Gpu;
 use cola::train::config::TrainConfig;
-use cola::train::memory::{Forecast, available_ram_bytes, forecast, largest_batch};
+use cola::train::memory::{Forecast, available_ram_bytes, forecast, largest_batch, what_fits};
 use cola::train::progress::human_bytes;
 
 /// Ops that are listed by name.
@@ -20,13 +20,14 @@ pub fn print(gpu: &Gpu, config: &TrainConfig) -> Result<()> {
         Some(bytes) => (bytes, human_bytes(bytes)),
         None => (u64::MAX, "its memory, of which the driver does not tell".into()),
     };
+    let chunks = if config.chunk > 0 { format!(" in chunks of {}", config.chunk) } else { String::new() };
     match largest_batch(gpu.caps(), config, limit_bytes) {
         Some(largest) => println!(
-            "largest batch that fits {of} ({what}): {}, {} held from the device",
+            "largest batch{chunks} that fits {of} ({what}): {}, {} held from the device",
             largest.batch,
             human_bytes(largest.held_bytes)
         ),
-        None => println!("not even a batch of 2 fits {of} ({what})"),
+        None => println!("{of} ({what}): {}", what_fits(gpu.caps(), config, limit_bytes)),
     }
     Ok(())
 }

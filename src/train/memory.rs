@@ -99,17 +99,19 @@ pub fn forecast(caps: &Caps, config: &TrainConfig, batch: usize) -> Result<Forec
     Follower::new(caps, config)?.forecast(batch)
 }
 
-/// The largest batch that holds at most `limit_bytes`; `None` if not even 2 pairs fit.
+/// The largest batch that holds at most `limit_bytes`, in whole chunks where the configuration has any; `None` if not even
+/// 2 pairs, or one chunk, fit.
 pub fn largest_batch(caps: &Caps, config: &TrainConfig, limit_bytes: u64) -> Option<Forecast> {
     let mut follower = Follower::new(caps, config).ok()?;
     let mut fits = |batch| follower.forecast(batch).ok().filter(|f| f.held_bytes <= limit_bytes);
-    let (mut good, mut step) = (fits(2)?, 2);
+    let (least, unit) = if config.chunk > 0 { (config.chunk, config.chunk) } else { (2, 1) };
+    let (mut good, mut step) = (fits(least)?, 2 * unit);
     // Doubling up to the first that does not fit, then halving the distance.
     while let Some(found) = (good.batch + step < MOST_PAIRS).then(|| fits(good.batch + step)).flatten() {
         good = found;
         step *= 2;
     }
-    while step > 1 {
+    while step > unit {
         step /= 2;
         if let Some(found) = fits(good.batch + step) {
             good = found;
@@ -123,8 +125,12 @@ const MOST_PAIRS: usize = 1 << 16;
 
 /// What to do about a batch that is too large.
 pub fn what_fits(caps: &Caps, config: &TrainConfig, limit_bytes: u64) -> String {
-    match largest_batch(caps, config, limit_bytes) {
-        Some(found) => format!("--batch {} takes {} and fits", found.batch, human_bytes(found.held_bytes)),
+    if let Some(found) = largest_batch(caps, config, limit_bytes) {
+        return format!("--batch {} takes {} and fits", found.batch, human_bytes(found.held_bytes));
+    }
+    let whole = TrainConfig { chunk: 0, ..config.clone() };
+    match largest_batch(caps, &whole, limit_bytes).filter(|_| config.chunk > 0) {
+        Some(found) => format!("not even one chunk of {} fits; --chunk {} would", config.chunk, found.batch),
         None => "not even a batch of 2 fits there; use another --adapter".into(),
     }
 }
