@@ -32,10 +32,8 @@ heading() { printf '\n== %s\n' "$*"; }
 
 heading "pre-training on $pool for $minutes minutes"
 rm -rf "$out/run"
-# For so short a run: the cosine with a temperature learns sooner than the bilinear similarity, and 50 steps of warm-up
-# would be a good part of it.
-"$cola" pretrain "$pool" --out "$out/run" --minutes "$minutes" --batch 32 --held-out 0.1 \
-    --similarity cosine --temperature 0.1 --warmup 10
+# 50 steps of warm-up would be a good part of so short a run.
+"$cola" pretrain "$pool" --out "$out/run" --minutes "$minutes" --batch 32 --held-out 0.1 --warmup 10
 
 if [ -n "$task" ]; then
     heading "probing $task: plain log-mel statistics, the untrained encoder, the pre-trained one"
@@ -60,3 +58,6 @@ if [ -n "$task" ]; then
 else
     "$cola" report "$out/run" --title "COLA demo"
 fi
+
+heading "map"
+"$cola" map "$out/run" "$shown" --out "$out/map.html"

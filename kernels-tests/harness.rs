@@ -5,7 +5,7 @@ use cola::tape::{Ctx, Param, Tape, Var};
 use cola::tensor::Tensor;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock};
 
 /// One device for each way a kernel can run here.
 struct Devices {
@@ -46,9 +46,7 @@ fn devices() -> &'static Devices {
 
 /// Runs a test on every tier this adapter has, checked and unchecked; sentinels are checked after each.
 pub fn on_every_device(test: impl Fn(&Gpu)) {
-    // One test at a time on a device, so that check_guards speaks of this test's tensors only.
-    static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    let _one = ONE.lock().unwrap_or_else(|e| e.into_inner());
+    let _alone = alone();
     let run = |gpu| catch(|| test(gpu)).unwrap_or_else(|e| panic!("{e}"));
     for gpu in &devices().guarded {
         run(gpu);
@@ -59,8 +57,16 @@ pub fn on_every_device(test: impl Fn(&Gpu)) {
 
 /// Runs a test as production does: for what is made of kernels that other tests run on every device.
 pub fn on_one_device(test: impl Fn(&Gpu)) {
+    let _alone = alone();
     let gpu = devices().guarded.last().expect("an adapter has a tier");
     catch(|| test(gpu)).unwrap_or_else(|e| panic!("{e}"));
+    gpu.check_guards();
+}
+
+/// One test at a time on a device, so that check_guards speaks of this test's tensors only.
+fn alone() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(|e| e.into_inner())
 }
 
 /// `n` values in [-1, 1), the same for the same seed.
