@@ -231,7 +231,7 @@ impl TrainConfig {
             },
             Recipe::Strong => TrainConfig {
                 recipe,
-                // Learns to tell recordings apart in a quarter of the steps that the bilinear similarity takes.
+                // Learns to tell recordings apart in less than a third of the steps that the bilinear similarity takes.
                 similarity: SimilarityKind::Cosine,
                 temperature: 0.1,
                 // What the loss has no use for is dropped on the way to the last map, but is what some tasks ask for.
