@@ -145,7 +145,10 @@ fn the_four_modes_and_what_they_write() {
     let labels = std::fs::read_to_string(saved.join("labels.json")).expect("label names");
     assert_eq!(serde_json::from_str::<Vec<String>>(&labels).expect("a list").len(), 6);
     let embed = format!("embed {} {task}/test --out {}", saved.display(), folder.path().join("x.npy").display());
-    assert!(succeed(&embed).contains("12"), "what is saved is an encoder as any other");
+    let embedded = succeed(&embed);
+    assert!(embedded.contains("12"), "what is saved is an encoder as any other");
+    // The run gives out all stages; its encoder was fine-tuned on the pooled map, and the classifier stands behind that.
+    assert!(embedded.contains("wrote 12 vectors of 1280"), "{embedded}");
 
     // the frozen mode and the probe are the same
     transfer("--epochs 5");

@@ -1,5 +1,6 @@
 //! `cola embed`: vectors of files.
 
+use super::INTERRUPTED;
 use super::counter::Counter;
 use super::run::{EncoderArgs, tell_skipped};
 use anyhow::{Context, Result, bail, ensure};
@@ -16,9 +17,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-/// What a shell reports for a process ended by Ctrl-C.
-const INTERRUPTED: u8 = 130;
 
 /// Turn audio files into vectors
 ///

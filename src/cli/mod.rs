@@ -27,6 +27,9 @@ use clap::{ArgAction, Parser, Subcommand};
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
+/// Exit code of a command that Ctrl-C ended, as shells have it.
+const INTERRUPTED: u8 = 130;
+
 const EXAMPLES: &str = "\
 Examples:
   cola doctor                                   what this machine can do

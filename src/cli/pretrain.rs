@@ -1,5 +1,6 @@
 //! `cola pretrain`: from a folder of audio to an encoder.
 
+use super::INTERRUPTED;
 use super::forecast;
 use anyhow::{Context, Result, bail, ensure};
 use cola::audio::{AudioError, DiscoverOptions, Discovery, Split, discover};
@@ -17,9 +18,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use toml::Table;
-
-/// Exit code of a run that Ctrl-C ended, as shells have it.
-const INTERRUPTED: u8 = 130;
 
 /// Learn a representation from a folder of audio, without labels
 ///

@@ -256,7 +256,7 @@ impl Measure {
                 );
             }
             if let (0, Some(folder)) = (i, save_to) {
-                save(folder, &encoder, task, &result)?;
+                save(folder, &encoder, task, &result, mode)?;
             }
             fitted.push(result);
         }

@@ -219,7 +219,7 @@ impl EfficientNet {
     pub fn stage_features(&self, cx: &Ctx, x: &Var) -> Tensor {
         let mut parts = Vec::new();
         let (mut map, ends) = (0, stage_ends());
-        self.stages(cx, x, None, |y| {
+        self.blocks(cx, x, None, |y| {
             if ends.contains(&map) {
                 parts.push(pool_time(&y.value));
             }
@@ -240,6 +240,17 @@ impl EfficientNet {
     /// head put out: 17 maps.
     #[track_caller]
     pub fn stages(&self, cx: &Ctx, x: &Var, drop: Option<&DropMasks>, mut see: impl FnMut(&Var)) -> Var {
+        let y = self.blocks(cx, x, drop, &mut see);
+        let (weight, bn) = &self.head;
+        let storage = cx.raw_storage(y.value.len() / y.value.shape()[0]);
+        let y = batch_norm(cx, &linear_in(cx, weight, &y, storage), bn, true);
+        see(&y);
+        y
+    }
+
+    /// What the last block puts out; `see` is shown the maps of all sixteen.
+    #[track_caller]
+    fn blocks(&self, cx: &Ctx, x: &Var, drop: Option<&DropMasks>, mut see: impl FnMut(&Var)) -> Var {
         let (weight, bn) = &self.stem;
         let (first, rest) = self.blocks.split_first().expect("sixteen blocks");
         let [_, n, h, w] = x.value.dims4();
@@ -251,10 +262,6 @@ impl EfficientNet {
             y = block.forward(cx, &y, drop.and_then(|masks| masks.of_block(b + 1)));
             see(&y);
         }
-        let (weight, bn) = &self.head;
-        let storage = cx.raw_storage(y.value.len() / y.value.shape()[0]);
-        y = batch_norm(cx, &linear_in(cx, weight, &y, storage), bn, true);
-        see(&y);
         y
     }
 }

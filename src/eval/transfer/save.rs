@@ -1,11 +1,11 @@
 //! A classifier for other people: encoder and linear layer as safetensors, with the names of the labels.
 
-use super::{Fitted, Task};
+use super::{Fitted, Mode, Task};
 use crate::eval::encoder::Encoder;
-use crate::nn::efficientnet::PREFIX;
+use crate::nn::efficientnet::{Features, PREFIX};
 use crate::nn::{NamedArray, Slab};
 use crate::train::atomic::{WriteError, write_atomic};
-use crate::train::checkpoint::write_weights;
+use crate::train::checkpoint::{ModelInfo, write_weights};
 use std::io::Write;
 use std::path::Path;
 
@@ -16,7 +16,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// [`WriteError`].
-pub fn save(folder: &Path, encoder: &Encoder, task: &Task, fitted: &Fitted) -> Result<(), WriteError> {
+pub fn save(folder: &Path, encoder: &Encoder, task: &Task, fitted: &Fitted, mode: Mode) -> Result<(), WriteError> {
     std::fs::create_dir_all(folder).map_err(|source| WriteError::new(folder, source))?;
     let (weight, bias) = fitted.classifier.clone();
     let labels = task.labels.len();
@@ -27,7 +27,13 @@ pub fn save(folder: &Path, encoder: &Encoder, task: &Task, fitted: &Fitted) -> R
     let shape = vec![labels, weight.len() / labels];
     arrays.push(NamedArray { name: "classifier.weight".into(), shape, data: weight });
     arrays.push(NamedArray { name: "classifier.bias".into(), shape: vec![labels], data: bias });
-    write_weights(&folder.join("model.safetensors"), &arrays, model, encoder.front_end().norm, "transfer")?;
+    let mut config = model.config().clone();
+    if !mode.is_frozen() {
+        // An encoder that is trained with its layer is so on the pooled map.
+        config.features = Features::Pooled;
+    }
+    let info = ModelInfo::new("transfer", encoder.front_end().norm, config);
+    write_weights(&folder.join("model.safetensors"), &arrays, Some(&info))?;
     write_atomic(&folder.join("labels.json"), |file| {
         serde_json::to_writer_pretty(&mut *file, &task.labels)?;
         file.write_all(b"\n")

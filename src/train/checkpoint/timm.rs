@@ -1,10 +1,8 @@
 //! From an EfficientNet that timm trained on pictures to an encoder of log-mels.
 
-use super::tensors::encode;
-use super::{CheckpointError, ModelInfo, Weights};
+use super::{CheckpointError, ModelInfo, Weights, write_weights};
 use crate::nn::efficientnet::PREFIX;
-use crate::train::atomic::{WriteError, write_atomic};
-use std::io::Write;
+use crate::train::atomic::WriteError;
 use std::path::Path;
 
 const STEM: &str = "encoder.conv_stem.weight";
@@ -42,13 +40,13 @@ impl Weights {
     /// # Errors
     /// A file that cannot be written.
     pub fn write(&self, path: &Path, info: Option<&ModelInfo>) -> Result<(), WriteError> {
-        let note = info.map(|info| serde_json::to_string(info).expect("plain values make valid JSON"));
-        write_atomic(path, |file| file.write_all(&encode(&self.arrays, note)))
+        write_weights(path, &self.arrays, info)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::tensors::encode;
     use super::*;
     use crate::nn::NamedArray;
     use crate::nn::efficientnet::EfficientNet;

@@ -117,26 +117,13 @@ impl Weights {
     }
 }
 
-/// Writes a file that [`Weights::open`] reads, of these arrays, which are of `model` or stand beside it.
+/// Writes a file that [`Weights::open`] reads, of these arrays, with `info` where something is known about them.
 ///
 /// # Errors
-/// [`WriteError`].
-pub fn write_weights(
-    path: &Path,
-    arrays: &[NamedArray],
-    model: &ColaModel,
-    input_norm: InputNorm,
-    recipe: &str,
-) -> Result<(), WriteError> {
-    let info = ModelInfo {
-        format_version: super::FORMAT,
-        cola_version: env!("CARGO_PKG_VERSION").to_string(),
-        recipe: recipe.into(),
-        input_norm,
-        model: model.config().clone(),
-    };
-    let note = serde_json::to_string(&info).expect("plain values make valid JSON");
-    write_atomic(path, |file| file.write_all(&tensors::encode(arrays, Some(note))))
+/// A file that cannot be written.
+pub fn write_weights(path: &Path, arrays: &[NamedArray], info: Option<&ModelInfo>) -> Result<(), WriteError> {
+    let note = info.map(|info| serde_json::to_string(info).expect("plain values make valid JSON"));
+    write_atomic(path, |file| file.write_all(&tensors::encode(arrays, note)))
 }
 
 /// Names and shapes of the trained tensors.
