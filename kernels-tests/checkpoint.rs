@@ -1,7 +1,7 @@
 //! A checkpoint brings back every bit, and wrong files leave a model as it was.
 
 use crate::harness::data;
-use cola::eval::encoder::Encoder;
+use cola::eval::encoder::{Encoder, Reading};
 use cola::frontend::InputNorm;
 use cola::gpu::Gpu;
 use cola::nn::cola::{Similarity, diagonal};
@@ -108,7 +108,10 @@ fn a_bare_file_takes_the_pooling_that_is_asked_for() {
     });
     let file = folder.path().join("timm.safetensors");
     std::fs::write(&file, safetensors::serialize(views, None).expect("a file")).expect("written");
-    let load = |source, pooling| Encoder::load(&gpu, source, Some(InputScaling::None), pooling, &Arc::default(), 1);
+    let load = |source, pooling| {
+        let reading = Reading { scaling: Some(InputScaling::None), pooling, features: None };
+        Encoder::load(&gpu, source, reading, &Arc::default(), 1)
+    };
     for (asked, features) in [(None, 1280), (Some(Pooling::Mean), 1280), (Some(Pooling::MaxMean), 2560)] {
         assert_eq!(load(&file, asked).expect("an encoder").features(), features, "{asked:?}");
     }

@@ -150,7 +150,7 @@ impl Args {
         let bytes = std::fs::read(&weights).with_context(|| format!("cannot read {}", weights.display()))?;
         Ok(BTreeMap::from([
             ("weights".into(), format!("{} bytes, {:08x}", bytes.len(), crc32c::crc32c(&bytes))),
-            ("input scaling".into(), format!("{:?}", self.encoder.input_norm)),
+            ("how they are read".into(), format!("{:?}", self.encoder.weights.reading()?)),
             ("adapter".into(), format!("{}, {:?}", gpu.caps().adapter, gpu.caps().tier)),
         ]))
     }

@@ -1,12 +1,11 @@
 //! `cola export`: the encoder as other programs read it.
 
+use super::run::ReadingArgs;
 use anyhow::{Result, bail, ensure};
 use cola::eval::encoder::settings;
 use cola::export::onnx::{Encoder, Input};
-use cola::nn::efficientnet::Pooling;
 use cola::train::atomic::write_atomic;
 use cola::train::checkpoint::Weights;
-use cola::train::config::InputScaling;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -50,13 +49,8 @@ struct Onnx {
     #[arg(long)]
     no_front_end: bool,
 
-    /// Scaling of the log-mel, for weights that do not tell: as it is, or divided by 255
-    #[arg(long, value_name = "none|paper|standard")]
-    input_norm: Option<InputScaling>,
-
-    /// From the last feature map to a vector, for weights that do not tell [default: max]
-    #[arg(long, value_name = "max|mean|maxmean")]
-    pooling: Option<Pooling>,
+    #[command(flatten)]
+    reading: ReadingArgs,
 }
 
 impl Args {
@@ -73,7 +67,7 @@ impl Onnx {
         let is_onnx = out.extension().is_some_and(|e| e == "onnx");
         ensure!(is_onnx, "--out {}: give it the extension .onnx", out.display());
         let weights = Weights::open(&self.run)?;
-        let (config, norm) = settings(&weights, &self.run, self.input_norm, self.pooling)?;
+        let (config, norm) = settings(&weights, &self.run, self.reading.reading()?)?;
         let Some(norm) = norm else {
             bail!(
                 "{}: --input-norm standard is measured on audio, of which an export has none; give none or paper, or \

@@ -48,7 +48,7 @@ pub struct Args {
 
 impl Args {
     pub fn run(self) -> Result<ExitCode> {
-        let wants_measuring = self.encoder.input_norm == Some(InputScaling::Standard);
+        let wants_measuring = self.encoder.weights.reading()?.scaling == Some(InputScaling::Standard);
         ensure!(
             !wants_measuring || Weights::open(&self.run)?.info().is_some(),
             "{}: --input-norm standard must not be measured on a benchmark; give none or paper, or store one measured on \

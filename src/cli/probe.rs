@@ -46,12 +46,8 @@ pub struct Args {
     task: PathBuf,
 
     /// Probe the network of RUN as it was before training
-    #[arg(long, conflicts_with = "features")]
+    #[arg(long)]
     random: bool,
-
-    /// What to classify
-    #[arg(long, default_value = "encoder", value_parser = ["encoder", "logmel-stats"])]
-    features: String,
 
     /// Share of each label's files for the test, where the task has no split of its own
     #[arg(long, default_value_t = 0.25, value_name = "FRACTION")]
@@ -69,9 +65,9 @@ pub struct Args {
     #[arg(long, default_value_t = FitConfig::default().batch)]
     batch: usize,
 
-    /// Learning rate of the classifier
-    #[arg(long, default_value_t = FitConfig::default().lr)]
-    lr: f64,
+    /// Learning rate of the classifier [default: 1e-3 as in the paper; beyond its 1280 features, so much less]
+    #[arg(long)]
+    lr: Option<f64>,
 
     /// End at the first file that cannot be used
     #[arg(long)]
@@ -85,6 +81,7 @@ impl Args {
     pub fn run(self) -> Result<ExitCode> {
         ensure!(self.test_fraction > 0.0 && self.test_fraction < 1.0, "--test-fraction must be between 0 and 1");
         ensure!(self.batch > 0 && self.epochs > 0, "--batch and --epochs must be at least 1");
+        ensure!(self.lr.is_none_or(|lr| lr > 0.0 && lr.is_finite()), "--lr must be above 0");
         let options = DiscoverOptions { workers: self.encoder.workers(), strict: self.strict };
         let mut task = discover_task(&self.task, self.test_fraction, self.seed, options)?;
         ensure!(!task.multi_label, "{}: several labels a clip; use cola transfer", self.task.display());
@@ -109,7 +106,7 @@ impl Args {
         let confusion = probe(&gpu, &vectors, &taught, &config, on_epoch);
         progress.finish_and_clear();
 
-        let score = ProbeScore::of(&name, representation, &confusion);
+        let score = ProbeScore::of(&name, &representation, &confusion);
         let folder = folder_of(&self.run).join("probe");
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
         let stem = format!("{name}-{}", representation.replace(' ', "-"));
@@ -125,7 +122,7 @@ impl Args {
             score.test_clips,
             100.0 * score.chance()
         );
-        let neighbours = NeighbourScore::of(&name, representation, &vectors, &clips);
+        let neighbours = NeighbourScore::of(&name, &representation, &vectors, &clips);
         neighbours.save(&folder_of(&self.run))?;
         println!("{}", neighbours.in_words());
         println!("confusion matrix: {} and {}", table.display(), picture.display());
@@ -134,19 +131,23 @@ impl Args {
     }
 
     /// What is classified, and what it is called.
-    fn vectors(&self, gpu: &Gpu, clips: &Arc<Vec<cola::audio::Clip>>) -> Result<(Vectors, &'static str)> {
+    fn vectors(&self, gpu: &Gpu, clips: &Arc<Vec<cola::audio::Clip>>) -> Result<(Vectors, String)> {
         let workers = self.encoder.workers();
         let progress = bar("segments", count_segments(clips));
         let on_batch = |done| progress.set_position(done);
-        let result = if self.features == "logmel-stats" {
-            (log_mel_statistics(gpu, clips.clone(), workers, on_batch), "log-mel statistics")
+        let result = if self.encoder.weights.log_mel_statistics() {
+            ensure!(!self.random, "--features logmel-stats need no network; leave --random out");
+            (log_mel_statistics(gpu, clips.clone(), workers, on_batch), "log-mel statistics".into())
         } else {
             let encoder = self.encoder.load(gpu, &self.run, clips)?;
             let (encoder, name) = match self.random {
                 true => (encoder.before_training(self.seed), "untrained encoder"),
                 false => (encoder, "pre-trained"),
             };
-            (embed(&encoder, clips.clone(), workers, on_batch), name)
+            // a result of its own beside that of the run's own choice
+            let features = self.encoder.weights.reading()?.features;
+            let chosen = features.map(|features| format!(", {features}")).unwrap_or_default();
+            (embed(&encoder, clips.clone(), workers, on_batch), format!("{name}{chosen}"))
         };
         progress.finish_and_clear();
         Ok(result)

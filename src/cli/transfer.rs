@@ -11,8 +11,9 @@ use cola::eval::transfer::finetune::{self, Resources};
 use cola::eval::transfer::page::page;
 use cola::eval::transfer::record::{self, Protocol, TransferRecord};
 use cola::eval::transfer::save::save;
-use cola::eval::transfer::{FitConfig, Fitted, Mode, Task, frozen};
+use cola::eval::transfer::{FitConfig, Fitted, Mode, PAPER_LR, Task, frozen};
 use cola::gpu::Gpu;
+use cola::nn::efficientnet::Features;
 use cola::train::atomic::write_atomic;
 use cola::train::bytes::Bytes;
 use cola::train::checkpoint::Weights;
@@ -72,11 +73,11 @@ pub struct Options {
     #[arg(long, default_value_t = FitConfig::default().batch)]
     pub batch: usize,
 
-    /// Learning rate of the linear layer
-    #[arg(long, default_value_t = FitConfig::default().lr)]
-    pub lr: f64,
+    /// Learning rate of the linear layer [default: 1e-3 as in the paper; beyond its 1280 features, so much less]
+    #[arg(long)]
+    pub lr: Option<f64>,
 
-    /// Learning rate of the encoder where it is trained [default: that of the linear layer, as in the paper]
+    /// Learning rate of the encoder where it is trained [default: that of --lr, or 1e-3 as in the paper]
     #[arg(long)]
     pub encoder_lr: Option<f64>,
 
@@ -122,7 +123,7 @@ impl Options {
         ensure!(share(self.valid_fraction), "--valid-fraction must be between 0 and 1");
         ensure!(self.batch > 0 && self.epochs > 0, "--batch and --epochs must be at least 1");
         ensure!(self.patience != Some(0), "--patience must be at least 1");
-        ensure!(rate(self.lr), "--lr must be above 0");
+        ensure!(self.lr.is_none_or(rate), "--lr must be above 0");
         ensure!(self.encoder_lr.is_none_or(|x| rate(x) || x == 0.0), "--encoder-lr must be 0 or more");
         Ok(())
     }
@@ -132,7 +133,7 @@ impl Options {
             epochs: self.epochs,
             batch: self.batch,
             lr: self.lr,
-            encoder_lr: self.encoder_lr.unwrap_or(self.lr),
+            encoder_lr: self.encoder_lr.or(self.lr).unwrap_or(PAPER_LR),
             patience: self.patience,
             class_weights: self.class_weights,
             seed: self.seed,
@@ -209,7 +210,7 @@ impl Measure {
             std::fs::read(weights.path()).with_context(|| format!("cannot read {}", weights.path().display()))?;
         Ok(Protocol {
             weights: format!("{:08x}", crc32c::crc32c(&bytes)),
-            encoder: format!("{:?} {:?}", self.encoder.input_norm, self.encoder.pooling),
+            encoder: format!("{:?}", self.encoder.weights.reading()?),
             data: record::describe(task),
             fit: self.options.fit(),
             seeds: self.options.seeds.into(),
@@ -226,6 +227,11 @@ impl Measure {
         save_to: Option<&Path>,
     ) -> Result<(TransferRecord, PathBuf)> {
         let began = Instant::now();
+        let stages = self.encoder.weights.reading()?.features == Some(Features::Stages);
+        ensure!(
+            mode.is_frozen() || !stages,
+            "--mode {mode} trains the encoder through its last feature map; leave --features stages out"
+        );
         let protocol = self.protocol(run, task, *drawn)?;
         let mut fitted = Vec::new();
         // those of the pre-trained encoder are the same for all seeds

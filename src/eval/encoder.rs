@@ -3,7 +3,7 @@
 use crate::audio::{Clip, EvalLoader, SEGMENT_SAMPLES};
 use crate::frontend::{FrontEnd, InputNorm};
 use crate::gpu::Gpu;
-use crate::nn::efficientnet::Pooling;
+use crate::nn::efficientnet::{Features, Pooling};
 use crate::nn::model::{ColaModel, ModelConfig};
 use crate::tape::Var;
 use crate::tensor::Tensor;
@@ -35,6 +35,18 @@ pub enum EncoderError {
     },
 }
 
+/// What is asked for over what is stored with weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Reading {
+    /// Scaling of the input; [`InputScaling::Standard`] takes the stored numbers, or where there are none measures
+    /// them on audio.
+    pub scaling: Option<InputScaling>,
+    /// For weights that do not tell theirs, which get the paper's maximum otherwise.
+    pub pooling: Option<Pooling>,
+    /// What a vector is made of.
+    pub features: Option<Features>,
+}
+
 /// From samples to vectors, batch norm with its running statistics.
 pub struct Encoder {
     gpu: Gpu,
@@ -49,10 +61,7 @@ impl Encoder {
     }
 
     /// The encoder of a run's folder, or of a `.safetensors` file with tensors named as ours, timm's for example.
-    ///
-    /// `scaling` goes over what is stored with the weights; [`InputScaling::Standard`] takes the stored numbers, or
-    /// where there are none measures them on the first of `clips`. `pooling` is for weights that do not tell theirs,
-    /// which get the paper's maximum otherwise.
+    /// A scaling that has to be measured is measured on some of `clips`.
     ///
     /// # Errors
     /// Weights that cannot be read or are another network's, that come without a scaling when none is given, or that
@@ -60,13 +69,12 @@ impl Encoder {
     pub fn load(
         gpu: &Gpu,
         source: &Path,
-        scaling: Option<InputScaling>,
-        pooling: Option<Pooling>,
+        reading: Reading,
         clips: &Arc<Vec<Clip>>,
         workers: usize,
     ) -> Result<Encoder, EncoderError> {
         let weights = Weights::open(source)?;
-        let (config, norm) = settings(&weights, source, scaling, pooling)?;
+        let (config, norm) = settings(&weights, source, reading)?;
         let model = ColaModel::new(gpu, &config, 0);
         weights.load_into(&model, Part::Encoder)?;
         // Without a single usable clip nothing is going to be scaled.
@@ -119,8 +127,7 @@ impl Encoder {
 pub fn settings(
     weights: &Weights,
     source: &Path,
-    scaling: Option<InputScaling>,
-    pooling: Option<Pooling>,
+    Reading { scaling, pooling, features }: Reading,
 ) -> Result<(ModelConfig, Option<InputNorm>), EncoderError> {
     let stored = weights.info().map(|info| info.model.clone());
     if let (Some(stored), Some(asked)) = (stored.as_ref().map(|model| model.pooling), pooling)
@@ -136,7 +143,9 @@ pub fn settings(
         (Some(InputScaling::Standard), None) => None,
         (None, None) => return Err(EncoderError::UnknownScaling(source.to_owned())),
     };
-    Ok((stored.unwrap_or_else(bare), norm))
+    let mut config = stored.unwrap_or_else(bare);
+    config.features = features.unwrap_or(config.features);
+    Ok((config, norm))
 }
 
 /// A scaling is measured on so many clips, or minutes of long ones.

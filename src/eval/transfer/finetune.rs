@@ -45,7 +45,8 @@ pub fn fit(
     mut on_step: impl FnMut(u64),
 ) -> Result<(Fitted, Vec<(PathBuf, AudioError)>), TransferError> {
     let (gpu, model) = (encoder.gpu(), encoder.model());
-    let head = LinearHead::new(gpu, model.config().pooling.features(), task.labels.len());
+    let features = model.config().pooling.features();
+    let head = LinearHead::new(gpu, features, task.labels.len());
     let criterion = Criterion::new(task, config.class_weights);
     let train = task.of_split(Split::Train);
     let Resources { workers, cache_bytes } = resources;
@@ -70,7 +71,7 @@ pub fn fit(
             let value = loss.value.clone();
             tape.backward(&loss, Tensor::from_slice(gpu, &[1], &[1.0f32]));
             optimizers[0].step(&model.params, config.encoder_lr);
-            optimizers[1].step(&head.params, config.lr);
+            optimizers[1].step(&head.params, config.head_lr(features));
             in_flight.push_back(value.read_later());
             while in_flight.len() >= IN_FLIGHT {
                 finite(in_flight.pop_front(), epochs)?;

@@ -45,7 +45,7 @@ pub fn fit(gpu: &Gpu, vectors: &Vectors, task: &Task, config: &FitConfig, mut on
             let loss = criterion.loss(&cx, &head.logits(&cx, &scale.columns(gpu, vectors, batch)), &clips);
             head.params.zero_grad();
             tape.backward(&loss, Tensor::from_slice(gpu, &[1], &[1.0f32]));
-            optimizer.step(&head.params, config.lr);
+            optimizer.step(&head.params, config.head_lr(vectors.cols));
         }
         // Without this the host would run thousands of steps ahead of the device.
         gpu.wait();

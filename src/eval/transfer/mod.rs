@@ -22,6 +22,7 @@ pub mod save;
 
 use crate::audio::{AudioError, Clip, Discovery, Split};
 use crate::gpu::GpuError;
+use crate::nn::efficientnet;
 use predictions::Predictions;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -128,8 +129,8 @@ pub struct FitConfig {
     pub epochs: usize,
     /// Segments a step.
     pub batch: usize,
-    /// Adam's learning rate for the linear layer.
-    pub lr: f64,
+    /// Adam's learning rate for the linear layer; `None` for that of [`FitConfig::head_lr`].
+    pub lr: Option<f64>,
     /// That of the encoder, where it is trained.
     pub encoder_lr: f64,
     /// Training ends after so many epochs without a better validation score, and goes back to the best epoch.
@@ -142,8 +143,28 @@ pub struct FitConfig {
 
 impl Default for FitConfig {
     fn default() -> FitConfig {
-        let (epochs, batch, lr) = (100, 64, 1e-3);
-        FitConfig { epochs, batch, lr, encoder_lr: lr, patience: None, class_weights: false, seed: 0 }
+        FitConfig {
+            epochs: 100,
+            batch: 64,
+            lr: None,
+            encoder_lr: PAPER_LR,
+            patience: None,
+            class_weights: false,
+            seed: 0,
+        }
+    }
+}
+
+/// COLA's, for a linear layer on 1280 features and for fine-tuning.
+pub const PAPER_LR: f64 = 1e-3;
+
+impl FitConfig {
+    /// Adam's learning rate for a linear layer on vectors of `features` numbers: what was asked for, otherwise the
+    /// paper's, divided by how many times the paper's 1280 features there are. Adam moves every weight alike, and so a
+    /// logit by the rate times the number of features: with 6016 of them the paper's rate jumps from answer to answer.
+    pub fn head_lr(&self, features: usize) -> f64 {
+        let times = features as f64 / efficientnet::FEATURES as f64;
+        self.lr.unwrap_or(PAPER_LR / times.max(1.0))
     }
 }
 
@@ -216,6 +237,14 @@ impl EarlyStopping {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_step_moves_logits_of_long_vectors_no_further() {
+        let fit = FitConfig::default();
+        assert_eq!([64, 1280].map(|features| fit.head_lr(features)), [1e-3, 1e-3]);
+        assert_eq!(6016.0 * fit.head_lr(6016), 1280.0 * 1e-3);
+        assert_eq!(FitConfig { lr: Some(0.5), ..fit }.head_lr(6016), 0.5, "what was asked for");
+    }
 
     #[test]
     fn stopping_waits_for_its_patience() {

@@ -1,8 +1,9 @@
 //! A transfer on one page.
 
-use super::Mode;
 use super::record::TransferRecord;
+use super::{Mode, PAPER_LR};
 use crate::eval::report::{Report, Table};
+use crate::nn::efficientnet::FEATURES;
 
 /// The page of a result.
 pub fn page(record: &TransferRecord) -> Report {
@@ -54,9 +55,13 @@ pub fn protocol_in_words(record: &TransferRecord) -> String {
         Mode::Frozen | Mode::Random => "A linear layer on standardised vectors of all training segments",
         Mode::Finetune | Mode::Scratch => "Encoder and linear layer on one random segment a clip and epoch",
     };
-    let rates = match record.mode.is_frozen() || fit.encoder_lr == fit.lr {
-        true => format!("{}", fit.lr),
-        false => format!("{} (encoder {})", fit.lr, fit.encoder_lr),
+    let head_lr = match fit.lr {
+        Some(lr) => format!("{lr}"),
+        None => format!("{PAPER_LR} ({FEATURES} features; with more, so much less)"),
+    };
+    let rates = match record.mode.is_frozen() || fit.encoder_lr == fit.lr.unwrap_or(PAPER_LR) {
+        true => head_lr,
+        false => format!("{head_lr}, of the encoder {}", fit.encoder_lr),
     };
     let weights = if fit.class_weights { ", labels weighted to count alike" } else { "" };
     let length = match (fit.patience, record.protocol.valid_fraction) {
