@@ -3,6 +3,8 @@
 use rand::RngExt;
 
 use super::SEGMENT_SAMPLES;
+use super::cache::ClipCache;
+use super::error::{AudioError, Result};
 
 /// Squared norms below this are silence (the public code of COLA puts this epsilon under the maximum of the squared norm).
 pub const NORM_EPSILON: f64 = 1e-9;
@@ -49,6 +51,27 @@ pub fn random_start(samples: u64, rng: &mut impl RngExt) -> u64 {
         None | Some(0) => 0,
         Some(last) => rng.random_range(0..=last),
     }
+}
+
+/// How often a crop that turns out silent is drawn again before the clip counts as silent.
+const DRAWS: usize = 10;
+
+/// A random crop of clip `i` that is not silent, `[SEGMENT_SAMPLES]`, its level as it is; a shorter clip is padded with
+/// zeros on both sides.
+///
+/// # Errors
+/// When the file cannot be decoded, and [`AudioError::Silent`] when ten crops were silent.
+pub fn draw_crop(cache: &ClipCache, i: u32, rng: &mut impl RngExt) -> Result<Vec<f32>> {
+    let clip = &cache.clips()[i as usize];
+    let len = clip.samples.min(SEGMENT_SAMPLES as u64) as usize;
+    let draws = if clip.samples > SEGMENT_SAMPLES as u64 { DRAWS } else { 1 };
+    for _ in 0..draws {
+        let part = cache.read(i, random_start(clip.samples, rng), len)?;
+        if !is_silent(&part) {
+            return Ok(if len < SEGMENT_SAMPLES { pad_centred(&part) } else { part });
+        }
+    }
+    Err(AudioError::Silent { path: clip.path.clone() })
 }
 
 /// A random crop of [`SEGMENT_SAMPLES`] samples; a shorter clip is padded with zeros on both sides.

@@ -12,14 +12,11 @@ use rand::seq::SliceRandom;
 
 use super::SEGMENT_SAMPLES;
 use super::cache::ClipCache;
-use super::crop::{is_silent, l2_normalise, pad_centred, random_start};
+use super::crop::{draw_crop, l2_normalise};
 use super::dataset::Clip;
 use super::error::{AudioError, Result};
 use super::ordered::Ordered;
 use super::random::{Purpose, stream};
-
-/// How often a crop that turns out silent is drawn again before the clip is passed over.
-const DRAWS: usize = 10;
 
 /// One batch of segments.
 #[derive(Debug, Clone)]
@@ -110,18 +107,8 @@ impl CropLoader {
 }
 
 /// The segment at place `n` of the line: a random crop that is not silent, normalised.
-fn crop(cache: &ClipCache, i: u32, seed: u64, n: u64) -> Result<Vec<f32>> {
-    let mut rng = stream(seed, Purpose::Crop, n, 0);
-    let clip = &cache.clips()[i as usize];
-    let len = clip.samples.min(SEGMENT_SAMPLES as u64) as usize;
-    let draws = if clip.samples > SEGMENT_SAMPLES as u64 { DRAWS } else { 1 };
-    for _ in 0..draws {
-        let part = cache.read(i, random_start(clip.samples, &mut rng), len)?;
-        if !is_silent(&part) {
-            let mut crop = if len < SEGMENT_SAMPLES { pad_centred(&part) } else { part };
-            l2_normalise(&mut crop);
-            return Ok(crop);
-        }
-    }
-    Err(AudioError::Silent { path: clip.path.clone() })
+fn crop(cache: &ClipCache, clip: u32, seed: u64, n: u64) -> Result<Vec<f32>> {
+    let mut crop = draw_crop(cache, clip, &mut stream(seed, Purpose::Crop, n, 0))?;
+    l2_normalise(&mut crop);
+    Ok(crop)
 }

@@ -95,17 +95,9 @@ impl Discovery {
         if self.clips.iter().any(|clip| clip.split == Split::Valid) {
             return;
         }
-        let mut files: BTreeMap<Option<u32>, BTreeSet<&Path>> = BTreeMap::new();
-        for clip in self.clips.iter().filter(|clip| clip.split == Split::Train) {
-            files.entry(clip.label()).or_default().insert(&clip.path);
-        }
-        let mut drawn: BTreeSet<PathBuf> = BTreeSet::new();
-        for (i, paths) in files.into_values().enumerate() {
-            let mut paths: Vec<&Path> = paths.into_iter().collect();
-            paths.shuffle(&mut stream(seed, Purpose::ValidSplit, i as u64, 0));
-            let wanted = part_of_label(paths.len(), fraction);
-            drawn.extend(paths[..wanted].iter().map(|path| path.to_path_buf()));
-        }
+        let training = self.clips.iter().filter(|clip| clip.split == Split::Train);
+        let files = training.map(|clip| (clip.label(), &clip.path));
+        let drawn = draw_files(files, fraction, seed, Purpose::ValidSplit);
         for clip in self.clips.iter_mut().filter(|clip| clip.split == Split::Train && drawn.contains(&clip.path)) {
             clip.split = Split::Valid;
         }
@@ -226,29 +218,33 @@ fn labelled_folder(folder: &Path, split: Option<Split>) -> Result<Vec<Entry>> {
 
 /// Draws the test files among the entries without a split, label by label (the first of several), whole files only.
 fn draw_test(entries: &mut [Entry], test_fraction: f64, seed: u64) {
-    let mut files: BTreeMap<String, BTreeSet<PathBuf>> = BTreeMap::new();
-    for e in entries.iter().filter(|e| e.split.is_none()) {
-        files.entry(e.labels.first().cloned().unwrap_or_default()).or_default().insert(e.path.clone());
-    }
-    let mut drawn: HashMap<PathBuf, Split> = HashMap::new();
-    for (i, paths) in files.into_values().enumerate() {
-        let mut paths: Vec<PathBuf> = paths.into_iter().collect();
-        paths.shuffle(&mut stream(seed, Purpose::TestSplit, i as u64, 0));
-        let tests = part_of_label(paths.len(), test_fraction);
-        for (k, path) in paths.into_iter().enumerate() {
-            let split = if k < tests { Split::Test } else { Split::Train };
-            drawn.entry(path).or_insert(split);
-        }
-    }
+    let files = entries.iter().filter(|e| e.split.is_none()).map(|e| (e.labels.first(), &e.path));
+    let drawn = draw_files(files, test_fraction, seed, Purpose::TestSplit);
     for e in entries.iter_mut().filter(|e| e.split.is_none()) {
-        e.split = drawn.get(&e.path).copied();
+        e.split = Some(if drawn.contains(&e.path) { Split::Test } else { Split::Train });
     }
 }
 
-/// How many of a label's files are set apart: both parts need at least one wherever there are two.
-fn part_of_label(files: usize, fraction: f64) -> usize {
-    let wanted = (files as f64 * fraction).round() as usize;
-    wanted.clamp(usize::from(files > 1), files.saturating_sub(1))
+/// A share of every label's files. Both parts get at least one wherever there are two.
+fn draw_files<'a, Label: Ord>(
+    files: impl Iterator<Item = (Label, &'a PathBuf)>,
+    fraction: f64,
+    seed: u64,
+    purpose: Purpose,
+) -> BTreeSet<PathBuf> {
+    let mut of_label: BTreeMap<Label, BTreeSet<&PathBuf>> = BTreeMap::new();
+    for (label, path) in files {
+        of_label.entry(label).or_default().insert(path);
+    }
+    let mut drawn = BTreeSet::new();
+    for (i, paths) in of_label.into_values().enumerate() {
+        let mut paths: Vec<&PathBuf> = paths.into_iter().collect();
+        paths.shuffle(&mut stream(seed, purpose, i as u64, 0));
+        let wanted = (paths.len() as f64 * fraction).round() as usize;
+        let wanted = wanted.clamp(usize::from(paths.len() > 1), paths.len().saturating_sub(1));
+        drawn.extend(paths[..wanted].iter().map(|path| path.to_path_buf()));
+    }
+    drawn
 }
 
 /// Probes every file once, in parallel, and turns the entries into clips.

@@ -8,12 +8,9 @@ use rand_distr::StandardNormal;
 
 use super::SEGMENT_SAMPLES;
 use super::cache::ClipCache;
-use super::crop::{is_silent, l2_normalise, pad_centred, random_start, scale_by_norm};
+use super::crop::{draw_crop, l2_normalise, scale_by_norm};
 use super::error::{AudioError, Result};
 use super::random::{Purpose, stream};
-
-/// How often a crop that turns out silent is drawn again before the clip counts as silent.
-const DRAWS: usize = 10;
 
 /// Where the level is taken from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,23 +68,12 @@ impl PairSource {
     }
 
     /// A normalised random crop that is not silent.
-    fn crop(&self, i: u32, rng: &mut impl RngExt) -> Result<Vec<f32>> {
-        let clip = &self.cache.clips()[i as usize];
-        let len = clip.samples.min(SEGMENT_SAMPLES as u64) as usize;
-        let draws = if clip.samples > SEGMENT_SAMPLES as u64 { DRAWS } else { 1 };
-        for _ in 0..draws {
-            let start = random_start(clip.samples, rng);
-            let part = self.cache.read(i, start, len)?;
-            if is_silent(&part) {
-                continue;
-            }
-            let mut crop = if len < SEGMENT_SAMPLES { pad_centred(&part) } else { part };
-            match self.rule {
-                CropRule::CropThenNormalise => l2_normalise(&mut crop),
-                CropRule::ClipThenCrop => scale_by_norm(&mut crop, self.cache.squared_norm(i)?),
-            }
-            return Ok(crop);
+    fn crop(&self, clip: u32, rng: &mut impl RngExt) -> Result<Vec<f32>> {
+        let mut crop = draw_crop(&self.cache, clip, rng)?;
+        match self.rule {
+            CropRule::CropThenNormalise => l2_normalise(&mut crop),
+            CropRule::ClipThenCrop => scale_by_norm(&mut crop, self.cache.squared_norm(clip)?),
         }
-        Err(AudioError::Silent { path: clip.path.clone() })
+        Ok(crop)
     }
 }
