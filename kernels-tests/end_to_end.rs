@@ -3,6 +3,7 @@
 //! Sizes are tiny so that all of it takes a few minutes on two cores without a GPU.
 
 mod program;
+mod sounds;
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -12,23 +13,13 @@ use std::time::{Duration, Instant};
 
 use cola::train::metrics::{METRICS_FILE, StepMetrics, read_metrics};
 use program::{cola, output, refuse, succeed, text};
+use sounds::sounds;
 use tempfile::TempDir;
 
 #[path = "end_to_end/browser.rs"]
 mod browser;
 #[path = "end_to_end/embedding.rs"]
 mod embedding;
-
-/// Labelled synthetic clips, made once: DIR/{train,test}/<family>/*.wav, 6 families of 6 and 2 clips.
-fn sounds() -> &'static Path {
-    static SOUNDS: OnceLock<TempDir> = OnceLock::new();
-    let folder = SOUNDS.get_or_init(|| {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        succeed(&format!("synth {} --clips-per-family 8", folder.path().display()));
-        folder
-    });
-    folder.path()
-}
 
 fn train_folder() -> String {
     sounds().join("train").display().to_string()

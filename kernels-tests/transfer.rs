@@ -2,6 +2,7 @@
 //! runs it.
 
 mod program;
+mod sounds;
 
 use cola::audio::{Clip, DiscoverOptions, Split, discover_task};
 use cola::eval::embed::embed;
@@ -14,22 +15,12 @@ use cola::gpu::{AdapterChoice, Gpu, GpuOptions, catch};
 use cola::nn::model::{ColaModel, ModelConfig};
 use cola::nn::{NamedArray, Slab};
 use program::{cola, output, refuse, succeed, text};
+use sounds::sounds;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::OnceLock;
 use std::time::Duration;
 use tempfile::TempDir;
-
-/// Labelled synthetic clips, made once: DIR/{train,test}/<family>/*.wav, 6 families of 6 and 2 clips.
-fn sounds() -> &'static Path {
-    static SOUNDS: OnceLock<TempDir> = OnceLock::new();
-    let folder = SOUNDS.get_or_init(|| {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        succeed(&format!("synth {} --clips-per-family 8", folder.path().display()));
-        folder
-    });
-    folder.path()
-}
 
 /// A run of a few steps, made once; tests that write into its folder name the task differently.
 fn trained() -> PathBuf {
@@ -259,6 +250,7 @@ fn wrong_arguments_are_told_in_one_line() {
     refuse(&transfer("--epochs 0"), &["--epochs"]);
     refuse(&transfer("--patience 0"), &["--patience"]);
     refuse(&transfer("--valid-fraction 1"), &["--valid-fraction"]);
+    refuse(&transfer("--mode finetune --features stages"), &["finetune", "--features stages"]);
     refuse(&output(&format!("transfer {} {}", task.display(), task.display())), &["checkpoint"]);
     refuse(&output(&format!("transfer {} {}/nowhere", run.display(), task.display())), &["nowhere"]);
     refuse(&transfer("--mode finetune --batch 4 --epochs 2 --encoder-lr 1e30"), &["NaN", "--encoder-lr"]);

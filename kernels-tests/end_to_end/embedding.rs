@@ -60,13 +60,17 @@ fn an_embedding_that_was_killed_goes_on() {
         std::thread::sleep(Duration::from_millis(5));
     }
     drop(process);
+    // On a fast GPU all of it may be done by now, here and below.
+    if path("x.npy.resume.json").exists() {
+        let otherwise = format!("{} --features pooled", embed("x.npy"));
+        refuse(&output(&otherwise), &["how they are read", "length of a vector"]);
+    }
 
     let mut process = Running::start(cola(&embed("x.npy")));
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_secs(2) && process.0.try_wait().expect("a child").is_none() {
         std::thread::sleep(Duration::from_millis(20));
     }
-    // On a fast GPU all of it is done by now.
     if process.0.try_wait().expect("a child").is_none() {
         process.interrupt();
         let mut said = String::new();
@@ -110,6 +114,24 @@ fn every_hop_is_a_row_with_its_time() {
         numbers.collect::<Vec<_>>(),
         rows[0][2..].iter().map(|x| x.parse().unwrap_or(f32::NAN)).collect::<Vec<_>>()
     );
+}
+
+/// The same encoder read in other ways.
+#[test]
+fn features_are_those_that_were_asked_for() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let audio = sounds().join("test").display().to_string();
+    let embed = |options: &str| format!("embed {} {audio} {options} --out {}", trained().display(), path("x.npy"));
+    let said = succeed(&embed("--features pooled"));
+    assert!(said.contains("wrote 12 vectors of 1280"), "{said}");
+    refuse(&output(&embed("--features pooled --pooling maxmean")), &["trained with --pooling max"]);
+    refuse(&output(&embed("--features logmel-stats")), &["logmel-stats", "cola probe", "pooled or stages"]);
+
+    let probe = |options: &str| format!("probe {} {} --epochs 1 {options}", trained().display(), sounds().display());
+    let said = succeed(&probe("--features pooled"));
+    assert!(said.contains("pre-trained, pooled: accuracy") && said.contains("-pre-trained-pooled.csv"), "{said}");
+    refuse(&output(&probe("--features logmel-stats --random")), &["logmel-stats", "--random"]);
 }
 
 #[test]

@@ -82,6 +82,8 @@ impl Args {
         ensure!(self.test_fraction > 0.0 && self.test_fraction < 1.0, "--test-fraction must be between 0 and 1");
         ensure!(self.batch > 0 && self.epochs > 0, "--batch and --epochs must be at least 1");
         ensure!(self.lr.is_none_or(|lr| lr > 0.0 && lr.is_finite()), "--lr must be above 0");
+        let statistics = self.encoder.weights.log_mel_statistics();
+        ensure!(!(statistics && self.random), "--features logmel-stats need no network; leave --random out");
         let options = DiscoverOptions { workers: self.encoder.workers(), strict: self.strict };
         let mut task = discover_task(&self.task, self.test_fraction, self.seed, options)?;
         ensure!(!task.multi_label, "{}: several labels a clip; use cola transfer", self.task.display());
@@ -109,7 +111,7 @@ impl Args {
         let score = ProbeScore::of(&name, &representation, &confusion);
         let folder = folder_of(&self.run).join("probe");
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        let stem = format!("{name}-{}", representation.replace(' ', "-"));
+        let stem = format!("{name}-{}", representation.replace(", ", "-").replace(' ', "-"));
         let (table, picture) = (folder.join(format!("{stem}.csv")), folder.join(format!("{stem}.svg")));
         confusion.write_csv(&table)?;
         let svg = confusion_svg(&format!("{name}: {representation}"), &confusion);
@@ -136,7 +138,6 @@ impl Args {
         let progress = bar("segments", count_segments(clips));
         let on_batch = |done| progress.set_position(done);
         let result = if self.encoder.weights.log_mel_statistics() {
-            ensure!(!self.random, "--features logmel-stats need no network; leave --random out");
             (log_mel_statistics(gpu, clips.clone(), workers, on_batch), "log-mel statistics".into())
         } else {
             let encoder = self.encoder.load(gpu, &self.run, clips)?;
