@@ -1,6 +1,7 @@
 //! Kernel tests: every shader against an f64 reference, forward and gradients, on every tier this adapter has.
 
 mod adam;
+mod attention;
 mod augment;
 mod batch_norm;
 mod bce;
@@ -10,6 +11,7 @@ mod chunks;
 mod cola;
 mod coverage;
 mod depthwise;
+mod dropout;
 mod elementwise;
 mod embedding;
 mod features;
@@ -21,7 +23,9 @@ mod matmul;
 mod network;
 mod peaks;
 mod pool;
+mod rotary;
 mod se;
 mod softmax_xent;
 mod standardise;
+mod token_embedding;
 mod tune;

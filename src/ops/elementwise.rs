@@ -22,6 +22,8 @@ pub enum Unary {
     Sigmoid = 1,
     /// tanh(x)
     Tanh = 2,
+    /// x Φ(x), Φ the normal distribution, by the tanh formula of Hendrycks and Gimpel (2016)
+    Gelu = 3,
 }
 
 #[repr(C)]
@@ -39,11 +41,12 @@ fn run_unary(gpu: &Gpu, kernel: &'static Kernel, op: Unary, tensors: &[&Tensor])
 
 /// y = f(x), any shape.
 ///
-/// Backward: dx = dy f'(x). Sigmoid and tanh keep y (their slope is simplest in it), swish keeps x.
+/// Backward: dx = dy f'(x). Sigmoid and tanh keep y (their slope is simplest in it), swish and GELU keep x.
 pub fn unary(cx: &Ctx, op: Unary, x: &Var) -> Var {
     let y = Tensor::empty(cx.gpu, "unary", x.value.shape());
     run_unary(cx.gpu, &UNARY, op, &[&x.value, &y]);
-    let kept = if op == Unary::Swish { x.value.clone() } else { y.clone() };
+    let of_x = matches!(op, Unary::Swish | Unary::Gelu);
+    let kept = if of_x { x.value.clone() } else { y.clone() };
     let (x, saved) = (x.clone(), kept.clone());
     cx.record("unary", y, &[&saved], move |dy, grads| {
         let dx = Tensor::empty(dy.gpu(), "unary dx", dy.shape());

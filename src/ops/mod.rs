@@ -3,6 +3,7 @@
 //! Shape mistakes panic at the caller's line. Device failures unwind to [`gpu::catch`](crate::gpu::catch).
 
 pub mod adam;
+pub mod attention;
 pub mod augment;
 pub mod batch_norm;
 pub mod bce;
@@ -10,6 +11,7 @@ pub mod bias;
 pub mod columns;
 pub mod concat;
 pub mod depthwise;
+pub mod dropout;
 pub mod elementwise;
 pub mod fft;
 pub mod l2_normalise;
@@ -20,10 +22,12 @@ pub mod mel;
 pub mod pool;
 pub mod reduce;
 pub mod residual;
+pub mod rotary;
 pub mod se;
 pub mod se_project;
 pub mod softmax_xent;
 pub mod standardise;
+pub mod token_embedding;
 
 use crate::gpu::{Gpu, GpuError, Tier, Value};
 use crate::tensor::{Storage, Tensor};
