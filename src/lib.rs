@@ -34,6 +34,7 @@
 
 pub mod audio;
 pub mod bench;
+pub mod codes;
 pub mod data_sets;
 pub mod eval;
 pub mod export;

@@ -19,6 +19,7 @@ pub mod mbconv;
 pub mod model;
 pub mod param;
 pub mod stochastic_depth;
+pub mod transformer;
 
 pub use init::Init;
 pub use param::{NamedArray, ParamError, ParamStore, Slab, StateStore};

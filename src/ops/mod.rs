@@ -14,6 +14,7 @@ pub mod depthwise;
 pub mod dropout;
 pub mod elementwise;
 pub mod fft;
+pub mod kmeans;
 pub mod l2_normalise;
 pub mod layer_norm;
 pub mod log_mel;

@@ -62,6 +62,17 @@ impl Tokens {
         self.ids.is_empty()
     }
 
+    /// `sums[d][k] += Σ_{n: ids[n] = k} x[d][n]`, in the order of the tokens; x: `[D, N]`, sums: `[D, classes]`.
+    #[track_caller]
+    pub(super) fn add_columns(&self, x: &Tensor, sums: &Tensor) {
+        let ([features, tokens], [_, classes]) = (x.dims2(), sums.dims2());
+        assert_eq!((tokens, classes + 1), (self.len(), self.starts.len()), "tokens and classes of {:?}", x.shape());
+        let params = Params { tokens: u(tokens), classes: u(classes) };
+        let bound = [x, &self.order, &self.starts, sums];
+        let grid = [groups(classes, WG), u(features), 1];
+        x.gpu().run(&TOKEN_EMBEDDING_DW, &[], &params, &bound, grid, x.len() as u64);
+    }
+
     /// The ids, `[N]`, `u32`.
     pub fn ids(&self) -> &Tensor {
         &self.ids
@@ -91,9 +102,5 @@ pub fn token_embedding(cx: &Ctx, table: &Param, tokens: &Tokens) -> Var {
     cx.gpu.run(&TOKEN_EMBEDDING, &[], &params, &[&table.value, &tokens.ids, &y], grid, 0);
     let (table, tokens) = (table.clone(), tokens.clone());
     let saved = tokens.order.clone();
-    cx.record("token_embedding", y, &[&saved], move |dy, _| {
-        let bound = [&dy, &tokens.order, &tokens.starts, &table.grad];
-        let grid = [groups(classes, WG), u(features), 1];
-        dy.gpu().run(&TOKEN_EMBEDDING_DW, &[], &params, &bound, grid, dy.len() as u64);
-    })
+    cx.record("token_embedding", y, &[&saved], move |dy, _| tokens.add_columns(&dy, &table.grad))
 }

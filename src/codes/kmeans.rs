@@ -1,0 +1,143 @@
+//! k-means: centres that keep the sum of squared distances from points to their nearest centre, the inertia, small
+//! (Lloyd 1982), started by k-means++ (Arthur and Vassilvitskii 2007).
+//!
+//! Distances and sums of a round are the device's; the centres live on the host in f64.
+
+use crate::ops::kmeans::{assign, sums};
+use crate::ops::token_embedding::Tokens;
+use crate::tensor::Tensor;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+/// How centres are looked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KMeansConfig {
+    /// Number of centres, K.
+    pub centres: usize,
+    /// The most rounds.
+    pub rounds: usize,
+    /// Rounds end when one lowers the inertia by less than this part of it.
+    pub tolerance: f64,
+    /// Decides the start.
+    pub seed: u64,
+}
+
+/// Centres and what became of the inertia.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KMeans {
+    /// `[K][D]`
+    pub centres: Vec<f32>,
+    /// Inertia before each round and after the last, never rising but where an empty cluster was filled.
+    pub inertia: Vec<f64>,
+    /// Points of each centre at the end.
+    pub counts: Vec<u64>,
+}
+
+/// Where to start: the first centre one of the points, each other one a point drawn with a probability that goes with its
+/// squared distance to the nearest centre so far. `points` on the host, `[D][N]`; centres `[K][D]`.
+///
+/// # Panics
+/// When there are fewer points than centres.
+#[track_caller]
+pub fn plus_plus(points: &[f32], features: usize, centres: usize, seed: u64) -> Vec<f32> {
+    let n = points.len() / features;
+    assert!((1..=n).contains(&centres), "{centres} centres of {n} points");
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let point = |i: usize| (0..features).map(move |f| points[f * n + i]);
+    let mut chosen: Vec<f32> = point(rng.random_range(0..n)).collect();
+    let mut nearest = vec![f64::INFINITY; n];
+    while chosen.len() < centres * features {
+        let last = &chosen[chosen.len() - features..];
+        let mut distances = vec![0.0; n];
+        for (row, &c) in points.chunks(n).zip(last) {
+            distances.iter_mut().zip(row).for_each(|(d, &x)| *d += f64::from(x - c).powi(2));
+        }
+        nearest.iter_mut().zip(&distances).for_each(|(least, &d)| *least = least.min(d));
+        let mut left = rng.random_range(0.0..1.0) * nearest.iter().sum::<f64>();
+        // the last one for a sum that rounding has left short; any where all points are centres
+        let drawn = nearest.iter().position(|d| {
+            left -= d;
+            left < 0.0
+        });
+        chosen.extend(point(drawn.unwrap_or(n - 1)));
+    }
+    chosen
+}
+
+impl KMeans {
+    /// Rounds of assigning points `[D, N]` and moving the centres, from `start` `[K][D]`. A centre that has lost all its
+    /// points goes to the point that is farthest from its own.
+    ///
+    /// # Panics
+    /// When the start is not whole centres, or there are fewer points.
+    #[track_caller]
+    pub fn fit(points: &Tensor, start: &[f32], config: &KMeansConfig) -> KMeans {
+        let [features, n] = points.dims2();
+        let k = config.centres;
+        assert!(start.len() == k * features && n >= k, "{k} centres of {n} points of {features}");
+        let mut centres = start.to_vec();
+        let mut inertia: Vec<f64> = Vec::new();
+        loop {
+            let now = assign(points, &centres);
+            let (ids, distances) = (now.ids.read::<u32>(), now.distances.read::<f32>());
+            inertia.push(distances.iter().map(|&d| f64::from(d)).sum());
+            let mut counts = vec![0u64; k];
+            ids.iter().for_each(|&id| counts[id as usize] += 1);
+            let settled = match inertia[..] {
+                [.., before, after] => before - after <= config.tolerance * before,
+                _ => false,
+            };
+            let empty = counts.contains(&0);
+            if inertia.len() > config.rounds || (settled && !empty) {
+                return KMeans { centres, inertia, counts };
+            }
+            let total = sums(points, &Tokens::new(points.gpu(), &ids, k), k);
+            for (id, &count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+                for f in 0..features {
+                    centres[id * features + f] = (f64::from(total[f * k + id]) / count as f64) as f32;
+                }
+            }
+            if empty {
+                fill(&mut centres, points, &counts, &distances);
+            }
+        }
+    }
+}
+
+/// Moves each centre without points to one of the points farthest from theirs.
+fn fill(centres: &mut [f32], points: &Tensor, counts: &[u64], distances: &[f32]) {
+    let [features, n] = points.dims2();
+    let mut farthest: Vec<usize> = (0..n).collect();
+    farthest.sort_by(|&a, &b| distances[b].total_cmp(&distances[a]).then(a.cmp(&b)));
+    let values = points.read::<f32>();
+    let empty = counts.iter().enumerate().filter(|(_, count)| **count == 0);
+    for ((id, _), point) in empty.zip(farthest) {
+        for f in 0..features {
+            centres[id * features + f] = values[f * n + point];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_start_is_spread_over_the_points() {
+        // three heaps on a line, far apart
+        let points: Vec<f32> = (0..300).map(|i| (i % 3) as f32 * 100.0 + (i / 3) as f32 * 0.01).collect();
+        for seed in 0..20 {
+            let mut heaps: Vec<u32> =
+                plus_plus(&points, 1, 3, seed).iter().map(|x| (x / 100.0).round() as u32).collect();
+            heaps.sort_unstable();
+            assert_eq!(heaps, [0, 1, 2], "seed {seed}");
+        }
+        assert_eq!(plus_plus(&points, 1, 5, 1), plus_plus(&points, 1, 5, 1));
+    }
+
+    #[test]
+    fn equal_points_are_no_endless_loop() {
+        assert_eq!(plus_plus(&[2.0; 4], 1, 4, 0), [2.0; 4]);
+    }
+}
