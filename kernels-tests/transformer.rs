@@ -62,7 +62,7 @@ impl Chain {
             pair = pair % CLASSES * CLASSES + token;
             token as u32
         };
-        (0..50).for_each(|_| drop(next()));
+        (0..50).for_each(|_| _ = next());
         (0..samples).map(|_| (0..=STEPS).map(|_| next()).collect()).collect()
     }
 }

@@ -20,6 +20,7 @@ macro_rules! library {
 /// The snippets that `//!use` can paste.
 const LIBRARY: &[(&str, &str)] = library! {
     "lib/activation.wgsl",
+    "lib/attention.wgsl",
     "lib/fft.wgsl",
     "lib/finite.wgsl",
     "lib/halo.wgsl",
