@@ -1,30 +1,13 @@
-//! augment/mixup.wgsl, augment/resize_crop.wgsl, augment/mask.wgsl
+//! augment/mixup.wgsl, augment/resize_crop.wgsl, augment/mask.wgsl, augment/equalise.wgsl, augment/patches.wgsl,
+//! augment/blur.wgsl
 
 use crate::harness::{assert_close, data, f64s, on_every_device};
 use cola::gpu::{Gpu, GpuOptions};
-use cola::ops::augment::{hash, key, mask, mixup, resize_crop};
+use cola::ops::augment::{Draws, blur, equalise, key, mask, mixup, patches, resize_crop};
 use cola::tensor::Tensor;
 
 /// Samples, frames, bands: the model's own, and odd ones.
 const SHAPES: [[usize; 3]; 4] = [[6, 96, 64], [5, 7, 3], [1, 13, 5], [70, 4, 9]];
-
-/// `lib/random.wgsl` in Rust.
-struct Draws {
-    key: u32,
-    sample: u32,
-}
-
-impl Draws {
-    fn bits(&self, counter: u32) -> u32 {
-        hash(self.key ^ hash(self.sample * 16 + counter))
-    }
-    fn uniform(&self, counter: u32) -> f64 {
-        f64::from(self.bits(counter) >> 8) / f64::from(1 << 24)
-    }
-    fn below(&self, counter: u32, n: usize) -> usize {
-        ((self.bits(counter) >> 16) as usize * n) >> 16
-    }
-}
 
 fn check(name: &str, op: impl Fn(&Tensor, u32) -> Tensor, reference: impl Fn(&[f64], [usize; 3], u32) -> Vec<f64>) {
     on_every_device(|gpu| {
@@ -52,9 +35,9 @@ fn mixup_adds_magnitudes_of_another_sample() {
                 if samples == 1 {
                     return x[i];
                 }
-                let other = (i / plane + 1 + draws.below(0, samples - 1)) % samples;
+                let other = (i / plane + 1 + draws.below(0, samples as u32 - 1) as usize) % samples;
                 assert_ne!(other, i / plane);
-                let r = 0.4 * draws.uniform(1);
+                let r = 0.4 * f64::from(draws.uniform(1));
                 ((1.0 - r) * x[i].exp() + r * x[other * plane + i % plane].exp()).ln()
             })
             .collect()
@@ -77,8 +60,9 @@ fn resize_crop_stretches_a_part() {
         let mut y = Vec::new();
         for n in 0..samples {
             let draws = Draws { key, sample: n as u32 };
-            let time = axis(frames, 1.5 * frames as f64, draws.uniform(0), draws.uniform(1));
-            let mel = axis(bands, bands as f64, draws.uniform(2), draws.uniform(3));
+            let draw = |counter| f64::from(draws.uniform(counter));
+            let time = axis(frames, 1.5 * frames as f64, draw(0), draw(1));
+            let mel = axis(bands, bands as f64, draw(2), draw(3));
             for i in 0..frames * bands {
                 let (t, m) = (time.0 + time.1 * (i / bands) as f64, mel.0 + mel.1 * (i % bands) as f64);
                 let (f, b, dt, dm) = (t.floor() as i64, m.floor() as i64, t - t.floor(), m - m.floor());
@@ -99,8 +83,8 @@ fn masks_cover_stripes_of_the_second_half() {
         for n in samples / 2..samples {
             let draws = Draws { key, sample: n as u32 };
             let stripe = |k: u32, points: usize| {
-                let width = draws.below(2 * k, 11).min(points);
-                let start = draws.below(2 * k + 1, points - width + 1);
+                let width = draws.below(2 * k, 11).min(points as u32) as usize;
+                let start = draws.below(2 * k + 1, (points - width + 1) as u32) as usize;
                 start..start + width
             };
             for k in 0..2 {
@@ -112,6 +96,65 @@ fn masks_cover_stripes_of_the_second_half() {
         y
     };
     check("mask", |x, key| mask(x, x.shape()[1] / 2, key), reference);
+}
+
+#[test]
+fn equalising_adds_a_curve_over_the_bands() {
+    let reference = |x: &[f64], [samples, frames, bands]: [usize; 3], key| {
+        let mut y = x.to_vec();
+        for i in 0..samples * frames * bands {
+            let draws = Draws { key, sample: (i / (frames * bands)) as u32 };
+            let value = |knot: usize| 0.6 * 10f64.ln() * (2.0 * f64::from(draws.uniform(knot as u32)) - 1.0);
+            let place = 4.0 * (i % bands) as f64 / (bands - 1).max(1) as f64;
+            let knot = (place as usize).min(3);
+            y[i] += value(knot) + (place - knot as f64) * (value(knot + 1) - value(knot));
+        }
+        y
+    };
+    check("equalise", equalise, reference);
+}
+
+#[test]
+fn patches_cover_rectangles() {
+    let reference = |x: &[f64], [samples, frames, bands]: [usize; 3], key| {
+        let mut y = x.to_vec();
+        for n in 0..samples {
+            let draws = Draws { key, sample: n as u32 };
+            let side = |counter: u32, points: usize, most: u32| {
+                let size = (1 + draws.below(counter, most)).min(points as u32) as usize;
+                let start = draws.below(counter + 1, (points - size + 1) as u32) as usize;
+                start..start + size
+            };
+            for k in 0..3 {
+                for frame in side(4 * k, frames, 32) {
+                    side(4 * k + 2, bands, 24).for_each(|band| y[(n * frames + frame) * bands + band] = 0.0);
+                }
+            }
+        }
+        y
+    };
+    check("patches", patches, reference);
+}
+
+#[test]
+fn blurring_weighs_neighbours() {
+    let reference = |x: &[f64], [samples, frames, bands]: [usize; 3], key| {
+        let mut y = Vec::new();
+        for n in 0..samples {
+            let s = 0.3 + 1.2 * f64::from(Draws { key, sample: n as u32 }.uniform(0));
+            let weight = |i: i64| (-((i * i) as f64) / (2.0 * s * s)).exp();
+            let total: f64 = (-3..=3).map(weight).sum();
+            let near = |at: usize, i: i64, points: usize| (at as i64 + i).clamp(0, points as i64 - 1) as usize;
+            for i in 0..frames * bands {
+                let row = |di| (n * frames + near(i / bands, di, frames)) * bands;
+                let value = |di, dj| weight(di) * weight(dj) * x[row(di) + near(i % bands, dj, bands)];
+                let sum: f64 = (-3..=3).flat_map(|di| (-3..=3).map(move |dj| (di, dj))).map(|(i, j)| value(i, j)).sum();
+                y.push(sum / (total * total));
+            }
+        }
+        y
+    };
+    check("blur", blur, reference);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod adam;
 mod attention;
 mod augment;
+mod augment_sounds;
 mod batch_norm;
 mod bce;
 mod cases;

@@ -13,7 +13,7 @@ use cola::tensor::Tensor;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-const CLASSES: usize = 8;
+const CLASSES: usize = 4;
 const STEPS: usize = 32;
 
 /// What follows each pair of tokens: `CLASSES` probabilities.
@@ -83,7 +83,7 @@ fn learned(gpu: &Gpu, chain: &Chain, positions: Positions, training_steps: u64) 
     let mut optimizer = Adam::new(AdamConfig { max_grad_norm: Some(1.0), ..AdamConfig::pytorch() });
     let mut rng = ChaCha8Rng::seed_from_u64(2);
     for step in 0..training_steps {
-        let (tokens, targets) = batch(gpu, &chain.draw(&mut rng, 16));
+        let (tokens, targets) = batch(gpu, &chain.draw(&mut rng, 32));
         let targets = Tensor::from_slice(gpu, &[targets.len()], &targets);
         let tape = Tape::new();
         let cx = Ctx::training(gpu, &tape);
@@ -97,7 +97,7 @@ fn learned(gpu: &Gpu, chain: &Chain, positions: Positions, training_steps: u64) 
     }
     let cx = Ctx::inference(gpu);
     let mut losses = Vec::new();
-    for _ in 0..16 {
+    for _ in 0..32 {
         let (tokens, targets) = batch(gpu, &chain.draw(&mut rng, 64));
         let targets = Tensor::from_slice(gpu, &[targets.len()], &targets);
         let logits = network.logits(&cx, &network.states(&cx, &tokens, STEPS, 0));
@@ -115,7 +115,7 @@ fn a_markov_chain_is_learned_to_its_entropy() {
         let chain = Chain::new(1);
         let entropy = chain.entropy();
         for positions in [Positions::Rotary, Positions::Learned] {
-            let loss = learned(gpu, &chain, positions, 400);
+            let loss = learned(gpu, &chain, positions, 600);
             let excess = loss / entropy - 1.0;
             assert!(excess.abs() < 0.02, "{positions:?}: {loss:.4} nats, entropy {entropy:.4}, {:.1}%", 100.0 * excess);
         }

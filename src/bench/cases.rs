@@ -1,10 +1,13 @@
-//! The table of cases: every op that prepares the data and trains the network, on the network's own shapes.
+//! The table of cases: every op that prepares the data and trains the networks, on their own shapes.
 //!
 //! `bench kernels` times them, and the kernel tests run the same table to see that every tier agrees on it.
+
+mod sequences;
 
 use crate::audio::SEGMENT_SAMPLES;
 use crate::gpu::Gpu;
 use crate::nn::{NamedArray, ParamStore};
+use crate::ops::augment::{mask, mixup, resize_crop};
 use crate::ops::batch_norm::{BatchNorm, batch_norm};
 use crate::ops::bce::bce;
 use crate::ops::bias::bias;
@@ -18,7 +21,7 @@ use crate::ops::layer_norm::layer_norm;
 use crate::ops::log_mel::LogMel;
 use crate::ops::matmul::{linear, matmul_tn};
 use crate::ops::mel::LogMelConfig;
-use crate::ops::pool::{max_pool, mean_pool};
+use crate::ops::pool::{max_pool, mean_pool, pool_time};
 use crate::ops::reduce::sum_squares;
 use crate::ops::residual::residual;
 use crate::ops::se::gate;
@@ -227,10 +230,11 @@ pub fn all(segments: usize) -> Vec<Case> {
         concat_rows(cx, &x[0], &x[1])
     }));
     cases.extend(without_gradients(n));
+    cases.extend(sequences::all(n));
     cases
 }
 
-/// The front end, the input's scaling and the optimiser.
+/// The front end, augmentation, the input's scaling, what is read from a stage, and the optimiser.
 fn without_gradients(segments: usize) -> Vec<Case> {
     let n = segments;
     let features = move |gpu: &Gpu| random(gpu, 0, &[1, n, 96, 64]);
@@ -246,6 +250,22 @@ fn without_gradients(segments: usize) -> Vec<Case> {
         Case::plain("standardise 96x64".into(), move |gpu| {
             let x = features(gpu);
             move |_| vec![standardise(&x, -4.0, 2.5)]
+        }),
+        Case::plain("mixup 96x64".into(), move |gpu| {
+            let x = features(gpu);
+            move |_| vec![mixup(&x, 0.4, 7)]
+        }),
+        Case::plain("resize_crop 96x64".into(), move |gpu| {
+            let x = features(gpu);
+            move |_| vec![resize_crop(&x, 7)]
+        }),
+        Case::plain("mask 96x64".into(), move |gpu| {
+            let x = features(gpu);
+            move |_| vec![mask(&x, 0, 7)]
+        }),
+        Case::plain("pool_time b2 24 x 24x16".into(), move |gpu| {
+            let x = random(gpu, 0, &[24, n, 24, 16]);
+            move |_| vec![pool_time(&x)]
         }),
         Case::plain("moments 96x64, read back".into(), move |gpu| {
             let x = features(gpu);

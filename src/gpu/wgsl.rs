@@ -26,6 +26,7 @@ const LIBRARY: &[(&str, &str)] = library! {
     "lib/halo.wgsl",
     "lib/halo_shuffle.wgsl",
     "lib/index.wgsl",
+    "lib/noise.wgsl",
     "lib/on_load.wgsl",
     "lib/out.wgsl",
     "lib/out_f16x4.wgsl",

@@ -1,31 +1,19 @@
-//! Augmentation of log-mels `[1, N, frames, bands]`. Everything random comes from a key, the number of the sample and a
-//! counter, so a step can be computed again, on any device and in any order.
+//! Augmentation of log-mels `[1, N, frames, bands]`.
 
-use super::{elem, split_rows, u};
 use crate::gpu::{Kernel, groups};
 use crate::kernel;
+use crate::ops::{elem, split_rows, u};
 use crate::tensor::Tensor;
 use bytemuck::{Pod, Zeroable};
 
-static MIXUP: Kernel = kernel!("augment/mixup.wgsl");
-static RESIZE_CROP: Kernel = kernel!("augment/resize_crop.wgsl");
+static BLUR: Kernel = kernel!("augment/blur.wgsl");
+static EQUALISE: Kernel = kernel!("augment/equalise.wgsl");
 static MASK: Kernel = kernel!("augment/mask.wgsl");
+static MIXUP: Kernel = kernel!("augment/mixup.wgsl");
+static PATCHES: Kernel = kernel!("augment/patches.wgsl");
+static RESIZE_CROP: Kernel = kernel!("augment/resize_crop.wgsl");
 
 const WG: usize = 64;
-
-/// PCG's output hash, as `shaders/lib/random.wgsl` has it (Jarzynski and Olano 2020).
-pub fn hash(x: u32) -> u32 {
-    let state = x.wrapping_mul(747_796_405).wrapping_add(2_891_336_453);
-    let word = ((state >> ((state >> 28) + 4)) ^ state).wrapping_mul(277_803_737);
-    (word >> 22) ^ word
-}
-
-/// What the random numbers of one augmentation at one step hang on: `purpose` tells augmentations apart.
-pub fn key(seed: u64, step: u64, purpose: u32) -> u32 {
-    [seed as u32, (seed >> 32) as u32, step as u32, (step >> 32) as u32, purpose]
-        .into_iter()
-        .fold(0, |key, word| hash(key ^ hash(word)))
-}
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -61,11 +49,44 @@ pub fn mixup(x: &Tensor, ratio: f32, key: u32) -> Tensor {
 /// When x has other than four axes.
 #[track_caller]
 pub fn resize_crop(x: &Tensor, key: u32) -> Tensor {
+    by_itself(&RESIZE_CROP, x, "resize_crop", key, 9)
+}
+
+/// Another timbre: a random curve over the bands, up to 12 dB up or down, on a log-mel that has yet to be scaled.
+///
+/// # Panics
+/// When x has other than four axes.
+#[track_caller]
+pub fn equalise(x: &Tensor, key: u32) -> Tensor {
+    by_itself(&EQUALISE, x, "equalise", key, 6)
+}
+
+/// Three rectangles of up to 32 frames by 24 bands set to 0: cutout.
+///
+/// # Panics
+/// When x has other than four axes.
+#[track_caller]
+pub fn patches(x: &Tensor, key: u32) -> Tensor {
+    by_itself(&PATCHES, x, "patches", key, 0)
+}
+
+/// Out of focus: a Gaussian of 0.3 to 1.5 points over frames and bands.
+///
+/// # Panics
+/// When x has other than four axes.
+#[track_caller]
+pub fn blur(x: &Tensor, key: u32) -> Tensor {
+    by_itself(&BLUR, x, "blur", key, 49 * 6)
+}
+
+/// A kernel that looks at a log-mel at a time.
+#[track_caller]
+fn by_itself(kernel: &'static Kernel, x: &Tensor, name: &'static str, key: u32, flops: u64) -> Tensor {
     let [_, _, frames, bands] = x.dims4();
     let spec = [("FRAMES", u(frames).into()), ("BANDS", u(bands).into())];
-    augment(x, "resize_crop", key, |x, y, key, _| {
+    augment(x, name, key, |x, y, key, _| {
         let grid = [groups(frames * bands, WG), u(x.shape()[0]), 1];
-        x.gpu().run(&RESIZE_CROP, &spec, &key, &[x, y], grid, 9 * x.len() as u64);
+        x.gpu().run(kernel, &spec, &key, &[x, y], grid, flops * x.len() as u64);
     })
 }
 

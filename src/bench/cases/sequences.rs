@@ -1,0 +1,52 @@
+//! Cases of the transformer over codes and of what makes the codes: six blocks of 256 features in 8 heads over 512 steps.
+
+use super::{Case, random};
+use crate::gpu::Gpu;
+use crate::ops::attention::causal_attention;
+use crate::ops::dropout::dropout;
+use crate::ops::elementwise::{Unary, unary};
+use crate::ops::kmeans::assign;
+use crate::ops::rotary::RotaryTable;
+use crate::ops::token_embedding::{Tokens, token_embedding};
+
+const WIDTH: usize = 256;
+const HEADS: usize = 8;
+const STEPS: usize = 512;
+const CODES: usize = 512;
+/// Length of the vectors that k-means puts into classes.
+const BOTTLENECK: usize = 64;
+
+/// One sequence of 512 steps for 16 segments of the network: about as much work.
+pub fn all(segments: usize) -> Vec<Case> {
+    let samples = (segments / 16).max(1);
+    let columns = samples * STEPS;
+    vec![
+        Case::new(
+            format!("causal_attention {HEADS} heads of {}, {STEPS} steps", WIDTH / HEADS),
+            &[&[3 * WIDTH, columns]],
+            &[],
+            |cx, x, _| causal_attention(cx, &x[0], HEADS, STEPS),
+        ),
+        Case::new(
+            format!("rotary {HEADS} heads of {}, {STEPS} steps", WIDTH / HEADS),
+            &[&[3 * WIDTH, columns]],
+            &[],
+            |cx, x, _| RotaryTable::new(cx.gpu, WIDTH / HEADS, STEPS).turn(cx, &x[0]),
+        ),
+        Case::new(format!("token_embedding {CODES} codes, {STEPS} steps"), &[], &[&[WIDTH, CODES]], move |cx, _, w| {
+            let ids: Vec<u32> = (0..columns).map(|n| (n * 37 % CODES) as u32).collect();
+            token_embedding(cx, &w[0], &Tokens::new(cx.gpu, &ids, CODES))
+        }),
+        Case::new(format!("gelu {} x {STEPS}", 4 * WIDTH), &[&[4 * WIDTH, columns]], &[], |cx, x, _| {
+            unary(cx, Unary::Gelu, &x[0])
+        }),
+        Case::new(format!("dropout {WIDTH} x {STEPS}"), &[&[WIDTH, columns]], &[], |cx, x, _| {
+            dropout(cx, &x[0], 0.1, 7)
+        }),
+        Case::plain(format!("kmeans assign {CODES} centres of {BOTTLENECK}"), move |gpu: &Gpu| {
+            let points = random(gpu, 0, &[BOTTLENECK, 256 * segments]);
+            let centres = random(gpu, 1, &[CODES, BOTTLENECK]).read::<f32>();
+            move |_| vec![assign(&points, &centres).distances]
+        }),
+    ]
+}
