@@ -2,6 +2,7 @@
 //! augment/room.wgsl, augment/resample.wgsl, augment/vocoder.wgsl
 
 use crate::harness::{assert_close, data, f64s, on_every_device, on_one_device};
+use cola::frontend::{FrontEnd, InputNorm};
 use cola::gpu::{Gpu, GpuOptions};
 use cola::ops::augment::{
     Draws, gain, hash, key, noise, pitch, resample, reverb, reverse, room, speed, stretch, stretch_by,
@@ -9,6 +10,8 @@ use cola::ops::augment::{
 use cola::ops::convolve::convolve;
 use cola::ops::frames::{Framing, hann};
 use cola::tensor::Tensor;
+use cola::train::augment::{Augment, Augmentation};
+use cola::train::config::TrainConfig;
 use rustfft::FftPlanner;
 use rustfft::num_complex::Complex;
 use std::f64::consts::PI;
@@ -269,4 +272,31 @@ fn large_batches_of_sounds_are_cut_into_ranges() {
             assert_ne!(whole[half..], cut[half..], "op {op} of {}", ops.len());
         }
     }
+}
+
+/// Every augmentation changes the positives, leaves the anchors, and is the same again for the same draw.
+#[test]
+fn only_positives_are_augmented() {
+    on_one_device(|gpu| {
+        let pairs = 3;
+        let samples = Tensor::from_slice(gpu, &[2 * pairs, 15_680], &data(1, 2 * pairs * 15_680));
+        let front_end = FrontEnd::new(gpu, InputNorm { mean: 1.0, std: 2.0 });
+        let features = |augment: &[Augmentation], draw| {
+            let config = TrainConfig { augment: augment.to_vec(), ..TrainConfig::default() };
+            Augment::new(&config).features(&front_end, &samples, draw).read::<f32>()
+        };
+        let plain = features(&[], 0);
+        let half = plain.len() / 2;
+        for augmentation in Augmentation::ALL {
+            let (once, later) = (features(&[augmentation], 0), features(&[augmentation], 1));
+            assert_eq!(once, features(&[augmentation], 0), "{augmentation:?} again");
+            assert!(once.iter().all(|v| v.is_finite()), "{augmentation:?}");
+            assert_eq!([&once[..half], &later[..half]], [&plain[..half]; 2], "{augmentation:?}");
+            assert_ne!(once[half..], plain[half..], "{augmentation:?}");
+            assert_ne!(once[half..], later[half..], "{augmentation:?}");
+        }
+        let samples_after = samples.read::<f32>();
+        assert_eq!(samples_after, data(1, 2 * pairs * 15_680), "the batch itself stays");
+        assert!(features(&Augmentation::ALL, 3).iter().all(|v| v.is_finite()));
+    });
 }

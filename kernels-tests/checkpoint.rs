@@ -4,7 +4,7 @@ use crate::harness::data;
 use cola::eval::encoder::{Encoder, Reading};
 use cola::frontend::InputNorm;
 use cola::gpu::Gpu;
-use cola::nn::cola::{Similarity, diagonal};
+use cola::nn::cola::{Contrast, Similarity, Targets};
 use cola::nn::efficientnet::Pooling;
 use cola::nn::model::{ColaModel, ModelConfig};
 use cola::nn::{NamedArray, Slab};
@@ -23,7 +23,7 @@ fn step(gpu: &Gpu, model: &ColaModel, adam: &mut Adam) -> f32 {
     let cx = Ctx::training(gpu, &tape);
     let x = data(adam.steps, 2 * PAIRS * 32 * 32);
     let x = Var::constant(Tensor::from_slice(gpu, &[1, 2 * PAIRS, 32, 32], &x));
-    let out = model.head.loss(&cx, &model.encode(&cx, &x, adam.steps), &diagonal(gpu, PAIRS), false);
+    let out = model.head.loss(&cx, &model.encode(&cx, &x, adam.steps), &Targets::new(gpu, PAIRS, Contrast::OneWay));
     model.params.zero_grad();
     tape.backward(&out.loss, Tensor::from_slice(gpu, &[1], &[1.0f32]));
     adam.step(&model.params, 1e-3);

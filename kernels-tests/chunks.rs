@@ -6,7 +6,7 @@ use cola::bench::step::noise;
 use cola::frontend::InputNorm;
 use cola::gpu::Gpu;
 use cola::tensor::Tensor;
-use cola::train::config::{Recipe, SimilarityKind, TrainConfig};
+use cola::train::config::{Method, Recipe, SimilarityKind, TrainConfig};
 use cola::train::step::{State, gradient, train_step};
 
 const PAIRS: usize = 6;
@@ -32,13 +32,17 @@ fn after(gpu: &Gpu, config: &TrainConfig, batch_statistics: bool) -> (f32, Vec<f
 #[test]
 fn the_gradient_is_that_of_the_whole_batch() {
     on_one_device(|gpu| {
-        for similarity in [SimilarityKind::Bilinear, SimilarityKind::Cosine] {
-            let config = |chunk| TrainConfig { similarity, symmetric: true, ..config(chunk) };
+        for (similarity, method) in [
+            (SimilarityKind::Bilinear, Method::Cola),
+            (SimilarityKind::Cosine, Method::Cola),
+            (SimilarityKind::Cosine, Method::Simclr),
+        ] {
+            let config = |chunk| TrainConfig { similarity, method, symmetric: true, ..config(chunk) };
             let (loss, grad, running) = after(gpu, &config(0), false);
             for chunk in [2, 3] {
                 let (chunked_loss, chunked, still) = after(gpu, &config(chunk), false);
                 assert_close("loss", &[chunked_loss], &[f64::from(loss)], 1e-6);
-                assert_close(&format!("{similarity:?}, chunks of {chunk}"), &chunked, &f64s(&grad), 1e-5);
+                assert_close(&format!("{method:?}, {similarity:?}, chunks of {chunk}"), &chunked, &f64s(&grad), 1e-5);
                 assert_eq!(still, running, "without batch statistics the running ones stay");
             }
         }

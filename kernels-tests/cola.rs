@@ -1,7 +1,7 @@
 //! COLA's heads against an f64 reference, with every gradient, and that they learn.
 
 use crate::harness::{assert_close, check_gradient, data, f64s, on_every_device};
-use cola::nn::cola::{ColaHead, Similarity, diagonal};
+use cola::nn::cola::{ColaHead, Contrast, Similarity, Targets};
 use cola::nn::{ParamStore, Slab};
 use cola::optim::{Adam, AdamConfig};
 use cola::tape::{Ctx, Tape, Var};
@@ -18,7 +18,7 @@ const SIMILARITIES: [Similarity; 3] = [
 
 /// The loss as the paper states it, sample by sample, or the mean of both directions. `w`: dense weight and bias, then
 /// LayerNorm's two and W, or the factor of a learned temperature.
-fn loss(similarity: Similarity, symmetric: bool, h: &[f64], w: &[Vec<f64>]) -> f64 {
+fn loss(similarity: Similarity, contrast: Contrast, h: &[f64], w: &[Vec<f64>]) -> f64 {
     let segments = 2 * PAIRS;
     let embed = |n: usize| -> Vec<f64> {
         let dense = |e: usize| -> f64 {
@@ -35,8 +35,8 @@ fn loss(similarity: Similarity, symmetric: bool, h: &[f64], w: &[Vec<f64>]) -> f
         (0..EMBEDDING).map(|e| normal(e).tanh()).collect()
     };
     let z: Vec<Vec<f64>> = (0..segments).map(embed).collect();
-    let logit = |i: usize, j: usize| -> f64 {
-        let (a, p) = (&z[i], &z[PAIRS + j]);
+    let alike = |i: usize, j: usize| -> f64 {
+        let (a, p) = (&z[i], &z[j]);
         match similarity {
             Similarity::Cosine { temperature, learned } => {
                 let factor = if learned { w[2][0] } else { 1.0 };
@@ -48,19 +48,34 @@ fn loss(similarity: Similarity, symmetric: bool, h: &[f64], w: &[Vec<f64>]) -> f
             }
         }
     };
+    if contrast == Contrast::All {
+        let chosen = |i: usize| {
+            let others = (0..segments).filter(|&j| j != i);
+            others.map(|j| alike(i, j).exp()).sum::<f64>().ln() - alike(i, (i + PAIRS) % segments)
+        };
+        return (0..segments).map(chosen).sum::<f64>() / segments as f64;
+    }
+    let logit = |i: usize, j: usize| alike(i, PAIRS + j);
     let row = |i: usize| (0..PAIRS).map(|j| logit(i, j).exp()).sum::<f64>().ln() - logit(i, i);
     let column = |i: usize| (0..PAIRS).map(|j| logit(j, i).exp()).sum::<f64>().ln() - logit(i, i);
     let forth = (0..PAIRS).map(row).sum::<f64>() / PAIRS as f64;
-    if !symmetric {
+    if contrast == Contrast::OneWay {
         return forth;
     }
     0.5 * (forth + (0..PAIRS).map(column).sum::<f64>() / PAIRS as f64)
 }
 
+/// Every similarity in both directions or one; all against all for those that take it.
+fn cases() -> impl Iterator<Item = (Similarity, Contrast)> {
+    let contrasts = [Contrast::OneWay, Contrast::BothWays, Contrast::All];
+    let all = SIMILARITIES.into_iter().flat_map(move |s| contrasts.map(|c| (s, c)));
+    all.filter(|case| *case != (Similarity::Bilinear, Contrast::All))
+}
+
 #[test]
 fn loss_and_every_gradient() {
     on_every_device(|gpu| {
-        for (similarity, symmetric) in SIMILARITIES.into_iter().flat_map(|s| [(s, false), (s, true)]) {
+        for (similarity, contrast) in cases() {
             let store = ParamStore::build(gpu, &ColaHead::initial(FEATURES, EMBEDDING, similarity, 3));
             // Ones and zeros would hide mistakes.
             for name in store.names().map(String::from).collect::<Vec<_>>() {
@@ -74,18 +89,18 @@ fn loss_and_every_gradient() {
             let tape = Tape::new();
             let cx = Ctx::training(gpu, &tape);
             let leaf = tape.leaf(Tensor::from_slice(gpu, &[FEATURES, 2 * PAIRS], &h));
-            let out = ColaHead::new(&store, similarity).loss(&cx, &leaf, &diagonal(gpu, PAIRS), symmetric);
+            let out = ColaHead::new(&store, similarity).loss(&cx, &leaf, &Targets::new(gpu, PAIRS, contrast));
             let h = f64s(&h);
-            assert_close("loss", &out.loss.value.read::<f32>(), &[loss(similarity, symmetric, &h, &w)], 1e-5);
+            assert_close("loss", &out.loss.value.read::<f32>(), &[loss(similarity, contrast, &h, &w)], 1e-5);
 
             let grads = tape.backward(&out.loss, Tensor::from_slice(gpu, &[1], &[1.0f32]));
-            let along_h = |h: &[f64]| loss(similarity, symmetric, h, &w);
+            let along_h = |h: &[f64]| loss(similarity, contrast, h, &w);
             check_gradient("d(h)", &grads[0].read::<f32>(), 0.0, &h, &along_h, 1e-5);
             for (k, name) in names.iter().enumerate() {
                 let along = |at: &[f64]| {
                     let mut moved = w.clone();
                     moved[k] = at.to_vec();
-                    loss(similarity, symmetric, &h, &moved)
+                    loss(similarity, contrast, &h, &moved)
                 };
                 check_gradient(&format!("d({name})"), &store.get(name).grad.read::<f32>(), 0.0, &w[k], &along, 1e-5);
             }
@@ -101,14 +116,14 @@ fn heads_learn_to_pair() {
             let head = ColaHead::new(&store, similarity);
             let mut adam = Adam::new(AdamConfig::pytorch());
             let h = Tensor::from_slice(gpu, &[64, 32], &data(4, 64 * 32));
-            let targets = diagonal(gpu, 16);
+            let targets = Targets::new(gpu, 16, Contrast::OneWay);
             let mut losses = Vec::new();
             let mut correct = 0.0;
             for _ in 0..40 {
                 store.zero_grad();
                 let tape = Tape::new();
                 let cx = Ctx::training(gpu, &tape);
-                let out = head.loss(&cx, &Var::constant(h.clone()), &targets, false);
+                let out = head.loss(&cx, &Var::constant(h.clone()), &targets);
                 tape.backward(&out.loss, Tensor::from_slice(gpu, &[1], &[1.0f32]));
                 adam.step(&store, 0.01);
                 losses.push(out.loss.value.read::<f32>()[0]);

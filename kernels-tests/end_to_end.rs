@@ -126,6 +126,58 @@ fn learning_probing_embedding_reporting() {
     assert!(Path::new(&picture).exists() && Path::new(&file("bell.npy")).exists());
 }
 
+/// The second method: it learns to tell augmented segments apart, goes on where it was, and what it made is used as any
+/// other run.
+#[test]
+fn augmented_views_are_learned() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let run = folder.path().join("run");
+    let start = |rest: &str| format!("pretrain {} --out {} --method simclr {rest}", train_folder(), run.display());
+    refuse(&output(&start("--similarity bilinear")), &["--method simclr", "--similarity cosine"]);
+    refuse(&output(&start("--augment pitch,louder")), &["louder"]);
+    refuse(&output(&start("--symmetric true")), &["--symmetric"]);
+    succeed(&start("--batch 6 --steps 24 --warmup 4 --held-out 0.15 --augment noise,pitch,mask --checkpoint-every 12"));
+    let steps = metrics(&run);
+    let mean = |m: &[StepMetrics]| m.iter().map(|m| m.loss).sum::<f32>() / m.len() as f32;
+    // Each of 12 segments picks one of 11: ln 11 is 2.4.
+    let (first, last) = (mean(&steps[..4]), mean(&steps[20..]));
+    assert!(first < 4.0 && last < 0.8 * first, "the loss fell from {first} to {last} only");
+    assert!(steps.iter().all(|m| (0.0..=1.0).contains(&m.accuracy)));
+    let config = std::fs::read_to_string(run.join("config.toml")).expect("a configuration");
+    assert!(config.contains("method = \"simclr\"") && config.contains("\"pitch\""), "{config}");
+    succeed(&format!("pretrain --resume {} --steps 26", run.display()));
+    assert_eq!(metrics(&run).len(), 26);
+    assert!(succeed(&format!("probe {} {} --epochs 2", run.display(), sounds().display())).contains("pre-trained"));
+}
+
+#[test]
+fn augmentations_can_be_heard_and_seen() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let out = folder.path().join("out");
+    let [bell, wind] =
+        ["bell", "wind"].map(|name| sounds().join(format!("test/{name}/0003.wav")).display().to_string());
+    let listed = succeed("augment --list");
+    assert_eq!(listed.lines().count(), 13, "{listed}");
+    succeed(&format!("augment {bell} {wind} --out {} --draws 2 --seconds 1.5", out.display()));
+    let page = std::fs::read_to_string(out.join("index.html")).expect("a page");
+    for line in listed.lines() {
+        let name = line.split_whitespace().next().expect("a name");
+        for draw in ["1", "2"] {
+            let picture = std::fs::read(out.join(format!("{name}-{draw}.png"))).expect("a picture");
+            assert!(picture.len() > 500 && page.contains(&format!("{name}-{draw}.png")), "{name}");
+        }
+    }
+    let sound = |name: &str| {
+        let mut reader = hound::WavReader::open(out.join(name)).expect("a sound");
+        reader.samples::<i16>().map(|x| x.expect("a sample")).collect::<Vec<_>>()
+    };
+    assert_eq!(sound("original.wav").len(), 24_000);
+    assert_eq!(sound("pitch-1.wav").len(), 24_000);
+    assert_ne!(sound("pitch-1.wav"), sound("pitch-2.wav"));
+    refuse(&output(&format!("augment {bell} --out {} --seconds 0", out.display())), &["--seconds"]);
+    refuse(&output(&format!("augment {bell} --out {} --start 100", out.display())), &["0003.wav", "--start"]);
+}
+
 /// Kills the process at random moments, again and again, until it gets to the end.
 #[test]
 fn a_killed_run_goes_on_bit_for_bit() {

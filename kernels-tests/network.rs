@@ -3,7 +3,7 @@
 
 use crate::harness::{assert_close, data, f64s, on_every_device};
 use cola::gpu::Gpu;
-use cola::nn::cola::diagonal;
+use cola::nn::cola::{Contrast, Targets};
 use cola::nn::efficientnet::{BLOCKS, FEATURES, Pooling};
 use cola::nn::model::{ColaModel, ModelConfig};
 use cola::nn::stochastic_depth::DropMasks;
@@ -154,7 +154,7 @@ fn a_training_step_agrees_with_timm() {
         assert_close("features", &h.value.read::<f32>(), &fixture.features("train.features_max"), FORWARD);
         let logits = model.head.logits(&Ctx { tape: None, ..cx }, &h);
         assert_close("logits", &logits.value.read::<f32>(), &fixture.get("train.logits"), FORWARD);
-        let out = model.head.loss(&cx, &h, &diagonal(gpu, SEGMENTS / 2), false);
+        let out = model.head.loss(&cx, &h, &Targets::new(gpu, SEGMENTS / 2, Contrast::OneWay));
         assert_close("loss", &out.loss.value.read::<f32>(), &fixture.get("train.loss"), FORWARD);
 
         model.params.zero_grad();
@@ -173,7 +173,7 @@ fn step(gpu: &Gpu, fused: bool, storage: Storage) -> Vec<(String, Vec<f32>)> {
     let tape = Tape::new();
     let cx = Ctx { fused, storage, ..Ctx::training(gpu, &tape) };
     let h = model.encoder.forward(&cx, &segments(gpu), Pooling::Max, None);
-    let out = model.head.loss(&cx, &h, &diagonal(gpu, SEGMENTS / 2), false);
+    let out = model.head.loss(&cx, &h, &Targets::new(gpu, SEGMENTS / 2, Contrast::OneWay));
     model.params.zero_grad();
     tape.backward(&out.loss, Tensor::from_slice(gpu, &[1], &[1.0f32]));
     let gradient = |name| (format!("gradient of {name}"), model.params.get(name).grad.read::<f32>());

@@ -6,9 +6,12 @@ use std::process::{Command, Output, Stdio};
 pub fn cola(args: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cola"));
     command.args(args.split_whitespace()).stdin(Stdio::null());
-    if ["pretrain", "probe", "transfer", "compare", "sweep", "embed", "map", "mel", "report", "bench", "hear", "import"]
-        .iter()
-        .any(|c| args.starts_with(c))
+    if [
+        "augment", "pretrain", "probe", "transfer", "compare", "sweep", "embed", "map", "mel", "report", "bench",
+        "hear", "import",
+    ]
+    .iter()
+    .any(|c| args.starts_with(c))
     {
         // the user's own choices are neither needed nor added to
         command.arg("--no-tune");

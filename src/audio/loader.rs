@@ -38,6 +38,8 @@ pub struct LoaderConfig {
     pub cache_bytes: u64,
     /// Where the level of a segment is taken from.
     pub crop: CropRule,
+    /// Whether a positive is its anchor's own segment, for augmentation to change, instead of another one of the clip.
+    pub same_segment: bool,
     /// Standard deviation of the noise added to every positive; 0 for none.
     pub noise: f32,
     /// An unusable clip is an error instead of being replaced.
@@ -84,7 +86,7 @@ impl Loader {
         }
         let plan = Arc::new(Plan::new(&clips, config.batch, config.seed)?);
         let cache = ClipCache::new(clips, config.cache_bytes);
-        let source = Arc::new(PairSource::new(cache, config.seed, config.crop, config.noise));
+        let source = Arc::new(PairSource::new(cache, &config));
         let steps_per_epoch = plan.steps_per_epoch();
 
         let batch = config.batch as u64;

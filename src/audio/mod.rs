@@ -33,6 +33,7 @@ pub use decode::{AudioInfo, decode_file, decode_range, probe_file};
 pub use error::{AudioError, Result};
 pub use eval_loader::{Cutting, EvalItem, EvalLoader, Place};
 pub use loader::{CropRule, Loader, LoaderConfig, PairBatch};
+pub use wav::write_wav;
 
 /// Everything runs at this rate in Hz.
 pub const SAMPLE_RATE_HZ: u32 = 16_000;

@@ -10,6 +10,7 @@ use super::SEGMENT_SAMPLES;
 use super::cache::ClipCache;
 use super::crop::{draw_crop, l2_normalise, scale_by_norm};
 use super::error::{AudioError, Result};
+use super::loader::LoaderConfig;
 use super::random::{Purpose, stream};
 
 /// Where the level is taken from.
@@ -26,6 +27,8 @@ pub(super) struct PairSource {
     pub cache: ClipCache,
     pub seed: u64,
     pub rule: CropRule,
+    /// Whether the positive is cut where the anchor is.
+    pub same_segment: bool,
     /// Standard deviation of the noise added to the positive, after normalisation.
     pub noise: f32,
     /// Files that could not be decoded: they are not tried again in every epoch.
@@ -33,8 +36,9 @@ pub(super) struct PairSource {
 }
 
 impl PairSource {
-    pub fn new(cache: ClipCache, seed: u64, rule: CropRule, noise: f32) -> PairSource {
-        PairSource { cache, seed, rule, noise, failed: Mutex::default() }
+    pub fn new(cache: ClipCache, config: &LoaderConfig) -> PairSource {
+        let LoaderConfig { seed, crop: rule, same_segment, noise, .. } = *config;
+        PairSource { cache, seed, rule, same_segment, noise, failed: Mutex::default() }
     }
 
     /// Anchor and positive of `clip` at `step`, `2 * SEGMENT_SAMPLES` samples.
@@ -58,7 +62,10 @@ impl PairSource {
     fn draw(&self, step: u64, clip: u32) -> Result<Vec<f32>> {
         let mut rng = stream(self.seed, Purpose::Pair, step, u64::from(clip));
         let mut pair = self.crop(clip, &mut rng)?;
-        pair.extend(self.crop(clip, &mut rng)?);
+        match self.same_segment {
+            true => pair.extend_from_within(..),
+            false => pair.extend(self.crop(clip, &mut rng)?),
+        }
         if self.noise > 0.0 {
             for x in &mut pair[SEGMENT_SAMPLES..] {
                 *x += self.noise * rng.sample::<f32, _>(StandardNormal);

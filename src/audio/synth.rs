@@ -13,6 +13,7 @@ use rand_distr::StandardNormal;
 use super::SAMPLE_RATE_HZ;
 use super::error::{AudioError, Result};
 use super::random::{Purpose, stream};
+use super::wav::write_wav;
 
 const RATE: f32 = SAMPLE_RATE_HZ as f32;
 
@@ -33,7 +34,7 @@ pub fn write_dataset(dir: &Path, clips_per_class: usize, seed: u64) -> Result<Ve
             let folder = dir.join(if is_test { "test" } else { "train" }).join(name);
             std::fs::create_dir_all(&folder).map_err(|e| unwritten(&folder, &e))?;
             let path = folder.join(format!("{i:04}.wav"));
-            write_wav(&path, &render(f, i as u64, seed)).map_err(|e| unwritten(&path, &e))?;
+            write_wav(&path, &render(f, i as u64, seed))?;
             files.push(path);
         }
     }
@@ -42,20 +43,6 @@ pub fn write_dataset(dir: &Path, clips_per_class: usize, seed: u64) -> Result<Ve
 
 fn unwritten(path: &Path, err: &dyn std::fmt::Display) -> AudioError {
     AudioError::Write { path: path.to_path_buf(), detail: err.to_string() }
-}
-
-fn write_wav(path: &Path, signal: &[f32]) -> hound::Result<()> {
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: SAMPLE_RATE_HZ,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut writer = hound::WavWriter::create(path, spec)?;
-    for x in signal {
-        writer.write_sample((x * 32_767.0).round() as i16)?;
-    }
-    writer.finalize()
 }
 
 /// One clip, peak between -20 and -1 dB of full scale.

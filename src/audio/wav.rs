@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
+use super::SAMPLE_RATE_HZ;
 use super::error::{AudioError, Result};
 
 /// Data lengths from here on are what programs write that cannot know the length yet (sox, ffmpeg into a pipe).
@@ -140,4 +141,25 @@ fn block_align(header: &[u8]) -> Option<u16> {
         at += 8 + len;
     }
     None
+}
+
+/// Writes samples in [-1, 1] at 16 kHz as 16-bit mono; what lies outside is cut.
+///
+/// # Errors
+/// A file that cannot be written.
+pub fn write_wav(path: &Path, samples: &[f32]) -> Result<()> {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: SAMPLE_RATE_HZ,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let write = || {
+        let mut writer = hound::WavWriter::create(path, spec)?;
+        for x in samples {
+            writer.write_sample((x * 32_767.0).round() as i16)?;
+        }
+        writer.finalize()
+    };
+    write().map_err(|error: hound::Error| AudioError::Write { path: path.to_path_buf(), detail: error.to_string() })
 }

@@ -2,6 +2,7 @@
 //!
 //! Results go to standard output, everything else to standard error. An error is one line and exit code 1.
 
+mod augment;
 mod bench;
 mod compare;
 mod counter;
@@ -67,6 +68,7 @@ enum Command {
     Import(import::Args),
     Map(map::Args),
     Mel(mel::Args),
+    Augment(augment::Args),
     Report(report::Args),
     Synth(synth::Args),
     Data(data::Args),
@@ -91,6 +93,7 @@ pub fn main() -> ExitCode {
         Command::Import(args) => args.run(),
         Command::Map(args) => args.run(),
         Command::Mel(args) => args.run(),
+        Command::Augment(args) => args.run(),
         Command::Report(args) => args.run(),
         Command::Synth(args) => args.run(),
         Command::Data(args) => args.run(),

@@ -60,6 +60,7 @@ Examples:
   cola pretrain recordings/ --out run --batch 32 --minutes 30 --held-out 0.05
   cola pretrain recordings/ --out paper --recipe paper --batch 256 --epochs 500
   cola pretrain recordings/ --out run --init imported
+  cola pretrain recordings/ --out run --method simclr --augment pitch,noise,reverb
   cola pretrain --resume run
   cola pretrain recordings/ --out large --batch 2048 --chunk 256
   cola pretrain --batch 512 --dry-run
@@ -72,6 +73,16 @@ struct Overrides {
     /// [default: at random]
     #[arg(long, value_name = "RUN")]
     init: Option<PathBuf>,
+
+    /// What is learned: that two segments of a recording belong together, or that a segment and what --augment makes of
+    /// it do [default: cola]
+    #[arg(long, value_parser = ["cola", "simclr"])]
+    method: Option<String>,
+
+    /// What happens to the positive of every pair, names that cola augment --list explains [default: none, simclr
+    /// pitch,reverb,noise,mix,equalise,mask]
+    #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]
+    augment: Option<Vec<String>>,
 
     /// Table of defaults [default: strong]
     #[arg(long, value_parser = ["paper", "standard", "strong"])]
@@ -362,7 +373,7 @@ fn dry_run(gpu: &Gpu, config: &TrainConfig) -> Result<ExitCode> {
 mod tests {
     use super::*;
     use clap::Parser;
-    use cola::train::config::Recipe;
+    use cola::train::config::{Method, Recipe};
 
     #[derive(Parser)]
     struct Only {
@@ -377,13 +388,22 @@ mod tests {
                     --optimizer adamw --weight-decay 0.1 --clip 1 --similarity cosine --temperature 0.1 --pooling mean \
                     --input-norm none --stochastic-depth 0.1 --zero-init-residual false --precision mixed --seed 9 --held-out 0.1 \
                     --checkpoint-every 7 --cache 1MB --workers 3 --adapter 0 --tier portable --memory-budget 2GB --no-tune --strict \
-                    --chunk 2 --learn-temperature true --symmetric true --mixup 0.2 --resize-crop true --mask true --features stages";
+                    --chunk 2 --learn-temperature true --augment noise --mixup 0.2 --resize-crop true --mask true --features stages";
         let config = Only::parse_from(line.split_whitespace()).args.config().unwrap();
         assert_eq!((config.batch, config.minutes, config.epochs, config.strict), (4, 0.5, 0, true));
         assert_eq!((config.cache, config.memory_budget), (Bytes(1_000_000), Bytes(2_000_000_000)));
         let changed = toml::Table::try_from(&config).unwrap();
         let default = toml::Table::try_from(TrainConfig::of(Recipe::Standard)).unwrap();
         let same: Vec<_> = changed.iter().filter(|(key, value)| default[key.as_str()] == **value).collect();
-        assert!(same.iter().all(|(key, _)| key.as_str() == "steps"), "not set by the line above: {same:?}");
+        assert!(
+            same.iter().all(|(key, _)| ["steps", "method", "symmetric"].contains(&key.as_str())),
+            "not set by the line above: {same:?}"
+        );
+        // Two that exclude each other.
+        for (line, method) in [("--symmetric true", Method::Cola), ("--method simclr", Method::Simclr)] {
+            let line = format!("cola data --out run {line}");
+            let config = Only::parse_from(line.split_whitespace()).args.config().unwrap();
+            assert_eq!((config.method, config.symmetric), (method, method == Method::Cola));
+        }
     }
 }

@@ -5,7 +5,7 @@ pub mod embed_job;
 pub mod encoder;
 pub mod geometry;
 pub mod heatmap;
-mod html;
+pub mod html;
 pub mod map;
 pub mod metrics;
 pub mod neighbours;

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! One direction only: anchor i is to pick its positive among all positives; other anchors are never negatives. Asked
-//! for, the loss is the mean of both directions. The temperature of the cosine can be learned (as in CLIP, Radford et al.
+//! for, the loss is the mean of both directions, or SimCLR's, where every segment picks its other half among all others.
+//! The temperature of the cosine can be learned (as in CLIP, Radford et al.
 //! 2021): logits are then multiplied by a trained number that starts at 1.
 //! What is transferred after training is h; everything here is dropped.
 
@@ -46,6 +47,51 @@ pub enum Similarity {
         #[serde(default)]
         learned: bool,
     },
+}
+
+/// Among which segments the other half of a pair has to be found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contrast {
+    /// Anchors choose among the positives: COLA.
+    OneWay,
+    /// Positives choose among the anchors, too; the mean of both losses.
+    BothWays,
+    /// All segments, anchors and positives, choose among all others: NT-Xent (Chen et al. 2020, "SimCLR", eq. 1).
+    All,
+}
+
+/// What is right in a batch. Made once for a batch size.
+pub struct Targets {
+    contrast: Contrast,
+    /// For each that chooses, `u32`.
+    ids: Tensor,
+    /// For [`Contrast::All`]: what keeps segments from choosing themselves, `[2B, 2B]`.
+    not_itself: Option<Tensor>,
+}
+
+/// Added to the logit of a segment and itself: exp of it is 0.
+const NEVER: f32 = -1e9;
+
+impl Targets {
+    /// For so many pairs.
+    pub fn new(gpu: &Gpu, pairs: usize, contrast: Contrast) -> Targets {
+        let segments = 2 * pairs;
+        let upload = |ids: Vec<u32>| Tensor::from_slice(gpu, &[ids.len()], &ids);
+        match contrast {
+            Contrast::All => {
+                let own = |i: usize| if i.is_multiple_of(segments + 1) { NEVER } else { 0.0 };
+                let own: Vec<f32> = (0..segments * segments).map(own).collect();
+                let ids = upload((0..segments).map(|i| ((i + pairs) % segments) as u32).collect());
+                Targets { contrast, ids, not_itself: Some(Tensor::from_slice(gpu, &[segments, segments], &own)) }
+            }
+            _ => Targets { contrast, ids: upload((0..pairs as u32).collect()), not_itself: None },
+        }
+    }
+
+    /// How many choose: what [`SoftmaxXent::correct`] counts of.
+    pub fn choices(&self) -> usize {
+        self.ids.len()
+    }
 }
 
 /// From encoder features to the embeddings that are compared.
@@ -135,44 +181,58 @@ impl ColaHead {
     pub fn logits(&self, cx: &Ctx, h: &Var) -> Var {
         let [_, segments] = h.value.dims2();
         assert!(segments.is_multiple_of(2), "{segments} segments: as many anchors as positives wanted");
-        let halves = |z: &Var| (columns(cx, z, 0..segments / 2), columns(cx, z, segments / 2..segments));
+        let z = self.embed(cx, h);
+        self.compare(cx, &columns(cx, &z, 0..segments / 2), &columns(cx, &z, segments / 2..segments))
+    }
+
+    /// What is compared, `[embedding][N]`: the projection, of unit length for the cosine.
+    #[track_caller]
+    fn embed(&self, cx: &Ctx, h: &Var) -> Var {
         let z = self.projection.forward(cx, h);
         match &self.compare {
-            Compare::Bilinear(w) => {
-                let (anchors, positives) = halves(&z);
-                matmul_tn(cx, &anchors, &linear(cx, w, &positives))
-            }
+            Compare::Bilinear(_) => z,
+            Compare::Cosine { .. } => l2_normalise(cx, &z, COSINE_EPS),
+        }
+    }
+
+    /// Logits `[N][M]` of embeddings a `[embedding][N]` and b `[embedding][M]`.
+    #[track_caller]
+    fn compare(&self, cx: &Ctx, a: &Var, b: &Var) -> Var {
+        match &self.compare {
+            Compare::Bilinear(w) => matmul_tn(cx, a, &linear(cx, w, b)),
             Compare::Cosine { temperature, scale: learned } => {
-                let (anchors, positives) = halves(&l2_normalise(cx, &z, COSINE_EPS));
-                let logits = scale(cx, 1.0 / temperature, &matmul_tn(cx, &anchors, &positives));
+                let logits = scale(cx, 1.0 / temperature, &matmul_tn(cx, a, b));
                 match learned {
                     None => logits,
                     Some(factor) => {
-                        let pairs = segments / 2;
-                        let flat = reshape(cx, &logits, &[1, pairs * pairs]);
-                        reshape(cx, &linear(cx, factor, &flat), &[pairs, pairs])
+                        let shape = logits.value.shape().to_vec();
+                        let flat = reshape(cx, &logits, &[1, logits.value.len()]);
+                        reshape(cx, &linear(cx, factor, &flat), &shape)
                     }
                 }
             }
         }
     }
 
-    /// Loss, and how many anchors pick their own positive; `targets` from [`diagonal`]. With `symmetric`, the loss is the
-    /// mean of that and of the positives picking their anchors.
+    /// Loss, and how many pick their own other half.
+    ///
+    /// # Panics
+    /// When h is not of as many pairs as the targets, or [`Contrast::All`] meets the bilinear similarity, which compares
+    /// in one direction only.
     #[track_caller]
-    pub fn loss(&self, cx: &Ctx, h: &Var, targets: &Tensor, symmetric: bool) -> SoftmaxXent {
+    pub fn loss(&self, cx: &Ctx, h: &Var, targets: &Targets) -> SoftmaxXent {
+        if let Some(not_itself) = &targets.not_itself {
+            assert!(matches!(self.compare, Compare::Cosine { .. }), "all against all with the bilinear similarity");
+            let z = self.embed(cx, h);
+            let logits = add_scaled(cx, 1.0, &self.compare(cx, &z, &z), 1.0, &Var::constant(not_itself.clone()));
+            return softmax_xent(cx, &logits, Samples::Rows, &targets.ids);
+        }
         let logits = self.logits(cx, h);
-        let forth = softmax_xent(cx, &logits, Samples::Rows, targets);
-        if !symmetric {
+        let forth = softmax_xent(cx, &logits, Samples::Rows, &targets.ids);
+        if targets.contrast == Contrast::OneWay {
             return forth;
         }
-        let back = softmax_xent(cx, &logits, Samples::Columns, targets);
+        let back = softmax_xent(cx, &logits, Samples::Columns, &targets.ids);
         SoftmaxXent { loss: add_scaled(cx, 0.5, &forth.loss, 0.5, &back.loss), ..forth }
     }
-}
-
-/// The targets of a batch: the positive of anchor i is column i. Made once for a batch size.
-pub fn diagonal(gpu: &Gpu, pairs: usize) -> Tensor {
-    let targets: Vec<u32> = (0..pairs as u32).collect();
-    Tensor::from_slice(gpu, &[pairs], &targets)
 }

@@ -3,12 +3,13 @@
 //! Three layers, each over the one before: the recipe's table, `--config FILE`, the command line. All three have the
 //! same keys. The result, defaults included, is written to `RUN/config.toml`, which is itself a valid `--config`.
 
-pub use super::recipe::{InputScaling, Level, OptimizerKind, Precision, Recipe, SimilarityKind, TrainConfig};
+pub use super::recipe::{InputScaling, Level, Method, OptimizerKind, Precision, Recipe, SimilarityKind, TrainConfig};
 use crate::audio::CropRule;
 use crate::gpu::{AdapterChoice, GpuOptions, Tier, cache_folder};
-use crate::nn::cola::Similarity;
+use crate::nn::cola::{Contrast, Similarity};
 use crate::nn::model::ModelConfig;
 use crate::optim::{AdamConfig, EpsConvention, Schedule};
+use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
 use toml::Table;
 
@@ -22,11 +23,9 @@ impl TrainConfig {
     /// A file that cannot be read, an unknown key, a value of the wrong kind or out of range.
     pub fn layered(file: Option<&Path>, given: Table) -> Result<TrainConfig, ConfigError> {
         let from_file = file.map(read_table).transpose()?.unwrap_or_default();
-        let recipe = match given.get("recipe").or(from_file.get("recipe")) {
-            Some(name) => name.clone().try_into().map_err(|e| ConfigError::given(&e))?,
-            None => Recipe::default(),
-        };
-        let mut table = TrainConfig::of(recipe).to_table();
+        let layers = [&given, &from_file];
+        let recipe: Recipe = named("recipe", layers)?;
+        let mut table = TrainConfig::of(recipe).with_method(named("method", layers)?).to_table();
         for layer in [from_file, given] {
             lay_over(&mut table, layer);
         }
@@ -72,6 +71,18 @@ impl TrainConfig {
                 "--chunk must be at least 2 and divide --batch; leave it out to take the batch whole",
             ),
             ((0.0..1.0).contains(&self.mixup), "--mixup must be from 0 to below 1"),
+            (
+                self.method != Method::Simclr || self.similarity == SimilarityKind::Cosine,
+                "--method simclr compares all segments with all, which takes --similarity cosine",
+            ),
+            (
+                self.method != Method::Simclr || !self.symmetric,
+                "--symmetric is for --method cola; with simclr every segment chooses already",
+            ),
+            (
+                self.method != Method::Simclr || !self.augment.is_empty() || self.mask || self.noise > 0.0,
+                "--method simclr needs --augment: without it the two views of a segment are the same",
+            ),
             (
                 !self.learn_temperature || self.similarity == SimilarityKind::Cosine,
                 "--learn-temperature needs --similarity cosine; the bilinear similarity has no temperature",
@@ -146,6 +157,15 @@ impl TrainConfig {
         }
     }
 
+    /// What segments choose among.
+    pub fn contrast(&self) -> Contrast {
+        match (self.method, self.symmetric) {
+            (Method::Simclr, _) => Contrast::All,
+            (Method::Cola, true) => Contrast::BothWays,
+            (Method::Cola, false) => Contrast::OneWay,
+        }
+    }
+
     /// The optimiser's constants.
     pub fn adam(&self) -> AdamConfig {
         let base = match self.adam_eps {
@@ -179,6 +199,14 @@ const MAY_CHANGE: &[&str] = &[
     "tune",
     "strict",
 ];
+
+/// A choice that defaults hang on, from the first layer that makes it.
+fn named<T: DeserializeOwned + Default>(key: &str, layers: [&Table; 2]) -> Result<T, ConfigError> {
+    match layers.into_iter().find_map(|layer| layer.get(key)) {
+        Some(name) => name.clone().try_into().map_err(|e| ConfigError::given(&e)),
+        None => Ok(T::default()),
+    }
+}
 
 const LENGTHS: [&str; 3] = ["steps", "epochs", "minutes"];
 

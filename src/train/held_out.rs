@@ -2,7 +2,7 @@
 
 use super::step::State;
 use crate::audio::{Clip, Loader, LoaderConfig, PairBatch, Result, SEGMENT_SAMPLES};
-use crate::nn::cola::diagonal;
+use crate::nn::cola::{Contrast, Targets};
 use crate::tape::{Ctx, Var};
 use crate::tensor::Tensor;
 use rand::SeedableRng;
@@ -72,12 +72,14 @@ impl HeldOut {
     /// Measures. Waits for the device.
     pub fn measure(&self, state: &State) -> HeldOutScore {
         let cx = Ctx::inference(&state.gpu);
-        let targets = diagonal(&state.gpu, self.pairs);
+        // Anchors among positives whatever the method, so that methods can be compared.
+        let contrast = if state.contrast() == Contrast::All { Contrast::OneWay } else { state.contrast() };
+        let targets = Targets::new(&state.gpu, self.pairs, contrast);
         let (mut loss, mut correct) = (0.0, 0.0);
         for batch in &self.batches {
             let samples = Tensor::from_slice(&state.gpu, &[2 * self.pairs, SEGMENT_SAMPLES], &batch.samples);
             let h = state.model.encode(&cx, &Var::constant(state.front_end.features(&samples)), 0);
-            let out = state.model.head.loss(&cx, &h, &targets, state.symmetric());
+            let out = state.model.head.loss(&cx, &h, &targets);
             loss += out.loss.value.read::<f32>()[0];
             correct += out.correct.read::<f32>()[0];
         }

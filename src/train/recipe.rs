@@ -1,5 +1,6 @@
 //! The configuration of a run, key by key, and the recipes that fill it with defaults.
 
+use super::augment::Augmentation;
 use super::bytes::Bytes;
 use crate::nn::efficientnet::{Features, Pooling};
 use crate::optim::{Decay, EpsConvention};
@@ -19,6 +20,17 @@ pub enum Recipe {
     /// The default: `Standard` with what later work and our own measurements add at the same cost.
     #[default]
     Strong,
+}
+
+/// What is learned without labels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Method {
+    /// Two segments of a recording belong together (Saeed et al. 2020).
+    #[default]
+    Cola,
+    /// A segment and what augmentation makes of it belong together (Chen et al. 2020; for audio, Verma and Smith 2020).
+    Simclr,
 }
 
 /// Where the level of a segment is taken from.
@@ -116,6 +128,8 @@ impl FromStr for Precision {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainConfig {
+    /// What is learned.
+    pub method: Method,
     /// Where the defaults come from.
     pub recipe: Recipe,
     /// Folder, list file or manifest.
@@ -145,6 +159,8 @@ pub struct TrainConfig {
     pub noise: f64,
     /// Most of another segment that is mixed into each, as a share of magnitudes; 0 for none.
     pub mixup: f64,
+    /// What happens to the positive, in the order of [`Augmentation::ALL`].
+    pub augment: Vec<Augmentation>,
     /// How the log-mel is scaled.
     pub input_norm: InputScaling,
     /// Whether the encoder sees a random part of each log-mel, stretched to the whole.
@@ -257,9 +273,25 @@ impl TrainConfig {
         }
     }
 
+    /// The same for another method: what a recipe's choices become where it needs others.
+    pub fn with_method(self, method: Method) -> TrainConfig {
+        match method {
+            Method::Cola => self,
+            Method::Simclr => TrainConfig {
+                method,
+                augment: Augmentation::DEFAULT.to_vec(),
+                // The bilinear similarity compares in one direction only.
+                similarity: SimilarityKind::Cosine,
+                temperature: 0.1,
+                ..self
+            },
+        }
+    }
+
     /// What the recipes have in common.
     fn shared(recipe: Recipe) -> TrainConfig {
         TrainConfig {
+            method: Method::Cola,
             recipe,
             data: PathBuf::new(),
             init: PathBuf::new(),
@@ -273,6 +305,7 @@ impl TrainConfig {
             level: Level::Crop,
             noise: 0.0,
             mixup: 0.0,
+            augment: Vec::new(),
             input_norm: InputScaling::None,
             resize_crop: false,
             mask: false,

@@ -10,7 +10,7 @@ use super::config::TrainConfig;
 use crate::audio::SEGMENT_SAMPLES;
 use crate::frontend::{FrontEnd, InputNorm};
 use crate::gpu::{Gpu, Pending};
-use crate::nn::cola::diagonal;
+use crate::nn::cola::{Contrast, Targets};
 use crate::nn::model::ColaModel;
 use crate::ops::columns::{add_columns, two_ranges};
 use crate::ops::softmax_xent::SoftmaxXent;
@@ -34,10 +34,11 @@ pub struct State {
     /// How a step stores what it keeps for the way back.
     storage: Storage,
     augment: Augment,
-    symmetric: bool,
     /// Pairs in a chunk, 0 for all.
     chunk: usize,
-    targets: Tensor,
+    targets: Targets,
+    pairs: usize,
+    contrast: Contrast,
 }
 
 impl State {
@@ -51,25 +52,27 @@ impl State {
             front_end: FrontEnd::new(gpu, norm),
             storage: config.precision.storage(),
             augment: Augment::new(config),
-            symmetric: config.symmetric,
             chunk: config.chunk,
-            targets: diagonal(gpu, config.batch),
+            targets: Targets::new(gpu, config.batch, config.contrast()),
+            pairs: config.batch,
+            contrast: config.contrast(),
         }
     }
 
     /// From now on a batch has so many pairs.
     pub fn set_batch(&mut self, pairs: usize) {
-        self.targets = diagonal(&self.gpu, pairs);
+        self.targets = Targets::new(&self.gpu, pairs, self.contrast);
+        self.pairs = pairs;
     }
 
     /// Pairs in a batch.
     pub fn batch(&self) -> usize {
-        self.targets.len()
+        self.pairs
     }
 
-    /// Whether the loss is taken in both directions.
-    pub fn symmetric(&self) -> bool {
-        self.symmetric
+    /// What segments choose among.
+    pub fn contrast(&self) -> Contrast {
+        self.contrast
     }
 
     /// The pairs that go through the encoder together.
@@ -88,7 +91,7 @@ impl State {
 /// A step that the device may still be at.
 pub struct StepPending {
     lr: f64,
-    batch: usize,
+    choices: usize,
     numbers: Pending,
     pooled: Option<Pending>,
 }
@@ -100,7 +103,7 @@ pub struct StepResult {
     pub lr: f32,
     /// Mean loss, in nats.
     pub loss: f32,
-    /// Share of anchors that picked their own positive.
+    /// Share of those that choose who picked their own other half.
     pub accuracy: f32,
     /// L2 norm of all gradients before clipping.
     pub grad_norm: f32,
@@ -152,14 +155,14 @@ fn step(state: &mut State, samples: impl FnMut(&Gpu, Range<usize>) -> Tensor, ke
         numbers.slice(i, &[1]).copy_from(number);
     }
     let pooled = keep_pooled.then(|| out.h.read_later());
-    StepPending { lr, batch: state.batch(), numbers: numbers.read_later(), pooled }
+    StepPending { lr, choices: state.targets.choices(), numbers: numbers.read_later(), pooled }
 }
 
 /// What [`gradient`] leaves besides the gradient.
 pub struct BatchLoss {
     /// Mean over the anchors, `[1]`.
     pub loss: Tensor,
-    /// Anchors that picked their own positive, `[1]`.
+    /// How many picked their own other half, `[1]`.
     pub correct: Tensor,
     /// The encoder's output, `[features, 2 batch]`.
     pub h: Tensor,
@@ -183,8 +186,7 @@ pub fn gradient(
         let cx = Ctx { training: batch_statistics, ..state.training(tape) };
         state.model.encode(&cx, &Var::constant(input), draw)
     };
-    let loss_of =
-        |tape: &Tape, h: &Var| state.model.head.loss(&state.training(Some(tape)), h, &state.targets, state.symmetric);
+    let loss_of = |tape: &Tape, h: &Var| state.model.head.loss(&state.training(Some(tape)), h, &state.targets);
     if chunks.len() == 1 {
         let tape = Tape::new();
         let h = encode(Some(&tape), 0);
@@ -229,7 +231,7 @@ pub fn kept_for_the_way_back(state: &State) -> (Vec<SavedBytes>, u64) {
     let tape = Tape::new();
     let cx = state.training(Some(&tape));
     let h = state.model.encode(&cx, &Var::constant(input), 0);
-    let _outputs = (pairs == state.batch()).then(|| state.model.head.loss(&cx, &h, &state.targets, state.symmetric));
+    let _outputs = (pairs == state.batch()).then(|| state.model.head.loss(&cx, &h, &state.targets));
     (tape.saved(), state.gpu.memory().in_use_bytes)
 }
 
@@ -240,7 +242,7 @@ impl StepPending {
         StepResult {
             lr: self.lr as f32,
             loss: numbers[0],
-            accuracy: numbers[1] / self.batch as f32,
+            accuracy: numbers[1] / self.choices as f32,
             grad_norm: numbers[2].sqrt(),
             pooled: self.pooled.map(Pending::wait),
         }

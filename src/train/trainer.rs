@@ -5,7 +5,7 @@
 //! checkpoint that makes a resumed run equal to an uninterrupted one, bit for bit on the same adapter.
 
 use super::checkpoint::{self, Part, RunState, Weights};
-use super::config::{InputScaling, TrainConfig};
+use super::config::{InputScaling, Method, TrainConfig};
 use super::error::TrainError;
 use super::held_out::{self, HeldOut, HeldOutScore};
 use super::memory;
@@ -122,7 +122,10 @@ impl<'a> Trainer<'a> {
         let loader = Loader::start(train, loading.clone(), saved.step)?;
         let held_out = match held.is_empty() {
             true => None,
-            false => Some(HeldOut::load(held, LoaderConfig { seed: config.seed.wrapping_add(1), ..loading })?),
+            false => Some(HeldOut::load(
+                held,
+                LoaderConfig { seed: config.seed.wrapping_add(1), same_segment: false, ..loading },
+            )?),
         };
         let records = Records::open(run, saved.step)?;
         let (in_flight, losses, last_score, first_done) = Default::default();
@@ -317,6 +320,7 @@ fn loader_config(config: &TrainConfig) -> LoaderConfig {
         queue: 2,
         cache_bytes: config.cache.0,
         crop: config.crop_rule(),
+        same_segment: config.method == Method::Simclr,
         noise: config.noise as f32,
         strict: config.strict,
     }

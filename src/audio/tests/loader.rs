@@ -18,6 +18,7 @@ const CONFIG: LoaderConfig = LoaderConfig {
     queue: 2,
     cache_bytes: 1 << 20,
     crop: CropRule::CropThenNormalise,
+    same_segment: false,
     noise: 0.0,
     strict: false,
 };
