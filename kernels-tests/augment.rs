@@ -100,14 +100,14 @@ fn masks_cover_stripes_of_the_second_half() {
 
 #[test]
 fn equalising_adds_a_curve_over_the_bands() {
-    let reference = |x: &[f64], [samples, frames, bands]: [usize; 3], key| {
+    let reference = |x: &[f64], [_, frames, bands]: [usize; 3], key| {
         let mut y = x.to_vec();
-        for i in 0..samples * frames * bands {
+        for (i, y) in y.iter_mut().enumerate() {
             let draws = Draws { key, sample: (i / (frames * bands)) as u32 };
             let value = |knot: usize| 0.6 * 10f64.ln() * (2.0 * f64::from(draws.uniform(knot as u32)) - 1.0);
             let place = 4.0 * (i % bands) as f64 / (bands - 1).max(1) as f64;
             let knot = (place as usize).min(3);
-            y[i] += value(knot) + (place - knot as f64) * (value(knot + 1) - value(knot));
+            *y += value(knot) + (place - knot as f64) * (value(knot + 1) - value(knot));
         }
         y
     };
