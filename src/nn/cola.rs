@@ -88,6 +88,16 @@ impl Targets {
         }
     }
 
+    /// In the batch.
+    pub fn pairs(&self) -> usize {
+        self.choices() / if self.contrast == Contrast::All { 2 } else { 1 }
+    }
+
+    /// What segments choose among.
+    pub fn contrast(&self) -> Contrast {
+        self.contrast
+    }
+
     /// How many choose: what [`SoftmaxXent::correct`] counts of.
     pub fn choices(&self) -> usize {
         self.ids.len()

@@ -37,8 +37,6 @@ pub struct State {
     /// Pairs in a chunk, 0 for all.
     chunk: usize,
     targets: Targets,
-    pairs: usize,
-    contrast: Contrast,
 }
 
 impl State {
@@ -54,25 +52,22 @@ impl State {
             augment: Augment::new(config),
             chunk: config.chunk,
             targets: Targets::new(gpu, config.batch, config.contrast()),
-            pairs: config.batch,
-            contrast: config.contrast(),
         }
     }
 
     /// From now on a batch has so many pairs.
     pub fn set_batch(&mut self, pairs: usize) {
-        self.targets = Targets::new(&self.gpu, pairs, self.contrast);
-        self.pairs = pairs;
+        self.targets = Targets::new(&self.gpu, pairs, self.contrast());
     }
 
     /// Pairs in a batch.
     pub fn batch(&self) -> usize {
-        self.pairs
+        self.targets.pairs()
     }
 
     /// What segments choose among.
     pub fn contrast(&self) -> Contrast {
-        self.contrast
+        self.targets.contrast()
     }
 
     /// The pairs that go through the encoder together.
