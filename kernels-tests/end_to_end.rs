@@ -148,6 +148,9 @@ fn augmented_views_are_learned() {
     succeed(&format!("pretrain --resume {} --steps 42", run.display()));
     assert_eq!(metrics(&run).len(), 42);
     assert!(succeed(&format!("probe {} {} --epochs 2", run.display(), sounds().display())).contains("pre-trained"));
+    succeed(&format!("report {}", run.display()));
+    let page = std::fs::read_to_string(run.join("report.html")).expect("a page");
+    assert!(page.contains("chance, 1 in 15"), "each of 16 segments chooses among the 15 others");
 }
 
 #[test]

@@ -75,7 +75,11 @@ impl Args {
         let mut report = Report {
             title: self.title.clone(),
             intro: Some(format!("Pre-trained on {}.", config.data.display())),
-            training: Some(Training { steps: read_metrics(&metrics)?, batch: config.batch }),
+            training: Some(Training {
+                steps: read_metrics(&metrics)?,
+                batch: config.batch,
+                candidates: config.candidates(),
+            }),
             probes: records.iter().map(|record| record.score.clone()).collect(),
             neighbour_scores: NeighbourScore::all_of(&self.run),
             config_toml: Some(config.to_toml()),

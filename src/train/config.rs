@@ -166,6 +166,14 @@ impl TrainConfig {
         }
     }
 
+    /// Among how many segments each looks for its other half: chance is one over it.
+    pub fn candidates(&self) -> usize {
+        match self.contrast() {
+            Contrast::All => 2 * self.batch - 1,
+            Contrast::OneWay | Contrast::BothWays => self.batch,
+        }
+    }
+
     /// The optimiser's constants.
     pub fn adam(&self) -> AdamConfig {
         let base = match self.adam_eps {

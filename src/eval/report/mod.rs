@@ -48,8 +48,10 @@ pub struct Report {
 pub struct Training {
     /// Every step.
     pub steps: Vec<StepMetrics>,
-    /// Clips in a batch: an anchor chooses its positive among so many.
+    /// Clips in a batch.
     pub batch: usize,
+    /// Among how many segments each looks for its other half.
+    pub candidates: usize,
 }
 
 /// A table of texts under a heading.
@@ -156,10 +158,10 @@ impl Training {
             self.batch,
             self.at_start(|record| record.loss),
             self.at_end(|record| record.loss),
-            self.batch,
+            self.candidates,
             percent(self.at_start(|record| record.accuracy)),
             percent(self.at_end(|record| record.accuracy)),
-            percent(1.0 / self.batch as f64),
+            percent(1.0 / self.candidates as f64),
         ))
     }
 }

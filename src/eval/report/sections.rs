@@ -32,7 +32,7 @@ impl Report {
             curves: vec![curve("nats, each step faint, mean strong", |record| record.loss)],
             ..CurvePlot::default()
         };
-        let chance = 1.0 / training.batch as f64;
+        let chance = 1.0 / training.candidates as f64;
         let found = curve("segments that find their other half", |record| record.accuracy);
         let accuracy = CurvePlot {
             title: "In-batch accuracy".into(),
@@ -43,7 +43,7 @@ impl Report {
                 }
                 false => vec![found],
             },
-            reference: Some((format!("chance, 1 in {}", training.batch), chance)),
+            reference: Some((format!("chance, 1 in {}", training.candidates), chance)),
             percent: true,
         };
         let figures = figure(&loss.to_svg()) + &figure(&accuracy.to_svg());

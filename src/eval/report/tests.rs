@@ -36,7 +36,7 @@ fn full() -> Report {
     Report {
         title: nasty.into(),
         intro: Some(nasty.into()),
-        training: Some(Training { steps: (1..=200).map(record).collect(), batch: 64 }),
+        training: Some(Training { steps: (1..=200).map(record).collect(), batch: 64, candidates: 64 }),
         probes: vec![score("untrained encoder", 0.4), score("pre-trained", 0.6)],
         neighbour_scores: vec![NeighbourScore {
             task: nasty.into(),
@@ -156,8 +156,11 @@ fn every_element_is_closed() {
 
 #[test]
 fn missing_parts_are_left_out() {
-    let report =
-        Report { title: "empty".into(), training: Some(Training { steps: vec![], batch: 8 }), ..Report::default() };
+    let report = Report {
+        title: "empty".into(),
+        training: Some(Training { steps: vec![], batch: 8, candidates: 8 }),
+        ..Report::default()
+    };
     let html = report.to_html();
     assert!(html.contains("<h1>empty</h1>") && !html.contains("<h2>") && !html.contains("summary\">"));
     assert_eq!(report.summary(), "");
@@ -165,7 +168,7 @@ fn missing_parts_are_left_out() {
 
 #[test]
 fn one_step_is_enough_for_a_page() {
-    let training = Training { steps: vec![record(1)], batch: 8 };
+    let training = Training { steps: vec![record(1)], batch: 8, candidates: 8 };
     let text = training.in_words().unwrap();
     assert!(text.contains("from 4.00 to 4.00"), "{text}");
     let report = Report { training: Some(training), ..Report::default() };
