@@ -42,7 +42,7 @@ pub struct Args {
 
     /// Only these
     #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]
-    only: Vec<Named>,
+    only: Vec<Augmentation>,
 
     /// How often each is drawn
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
@@ -68,18 +68,6 @@ pub struct Args {
     device: DeviceArgs,
 }
 
-/// An augmentation by its name.
-#[derive(Clone, Copy)]
-struct Named(Augmentation);
-
-impl std::str::FromStr for Named {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Named, String> {
-        let found = Augmentation::ALL.into_iter().find(|a| a.name() == text);
-        found.map(Named).ok_or_else(|| format!("no augmentation '{text}'; cola augment --list names them"))
-    }
-}
-
 impl Args {
     pub fn run(self) -> Result<ExitCode> {
         if self.list {
@@ -98,7 +86,7 @@ impl Args {
 
         let bench = Bench::new(&gpu, &sounds);
         let mut rows = vec![("as it is".to_string(), bench.write(out, "original", &bench.sounds)?)];
-        let chosen = |a: &Augmentation| self.only.is_empty() || self.only.iter().any(|only| only.0 == *a);
+        let chosen = |a: &Augmentation| self.only.is_empty() || self.only.contains(a);
         for augmentation in Augmentation::ALL.into_iter().filter(chosen) {
             if augmentation == Augmentation::Mix && sounds.len() == 1 {
                 eprintln!("note: mix needs a second file, to be mixed into the first");

@@ -5,6 +5,7 @@ use crate::frontend::FrontEnd;
 use crate::ops::augment::{self, key};
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
+use std::str::FromStr;
 
 /// A change that a sound may undergo and still count as itself: in pitch, time, timbre, level, place, or with parts of it
 /// hidden. Which ones Verma and Smith took is not known; the choice and the strengths are ours.
@@ -135,6 +136,14 @@ impl Augmentation {
             Mask => augment::mask(x, 0, key),
             Patches => augment::patches(x, key),
         }
+    }
+}
+
+impl FromStr for Augmentation {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Augmentation, String> {
+        let found = Augmentation::ALL.into_iter().find(|a| a.name() == text);
+        found.ok_or_else(|| format!("no augmentation '{text}'; cola augment --list names them"))
     }
 }
 
