@@ -91,13 +91,20 @@ pub fn speed(x: &Tensor, key: u32) -> Tensor {
 /// Another pitch in the same time, up to 4 semitones up or down: stretched by a phase vocoder, then played so much faster.
 #[track_caller]
 pub fn pitch(x: &Tensor, key: u32) -> Tensor {
-    vocode(x, key, 2f64.powf(4.0 / 12.0), true)
+    const MOST: f64 = 1.259_921_049_894_873_2; // 2^(4 / 12)
+    let [_, samples] = x.dims2();
+    let longest = (samples as f64 * MOST).ceil() as usize;
+    rows_that_fit(x, spectra_len(longest), key, |x, key| {
+        let stretches = factors(x.dims2()[0], key, MOST);
+        resample(&stretch_by(x, longest, &stretches), samples, &stretches)
+    })
 }
 
 /// Another tempo at the same pitch, 1/1.25 to 1.25 times as long, about the middle, by a phase vocoder.
 #[track_caller]
 pub fn stretch(x: &Tensor, key: u32) -> Tensor {
-    vocode(x, key, 1.25, false)
+    let [_, samples] = x.dims2();
+    rows_that_fit(x, spectra_len(samples), key, |x, key| stretch_by(x, samples, &factors(x.dims2()[0], key, 1.25)))
 }
 
 /// The most floats that the spectra of a signal take, of the vocoder or of a convolution.
@@ -108,17 +115,6 @@ fn spectra_len(samples: usize) -> usize {
 /// A factor for each row, log-uniform in 1 / most to most.
 fn factors(rows: usize, key: u32, most: f64) -> Vec<f64> {
     (0..u(rows)).map(|row| most.powf(2.0 * f64::from(Draws { key, sample: row }.uniform(0)) - 1.0)).collect()
-}
-
-fn vocode(x: &Tensor, key: u32, most: f64, same_length: bool) -> Tensor {
-    let [_, samples] = x.dims2();
-    let longest = ((samples as f64 * most).ceil() as usize).next_multiple_of(2) + samples % 2;
-    rows_that_fit(x, spectra_len(longest), key, |x, key| {
-        let stretches = factors(x.dims2()[0], key, most);
-        let long = stretch_by(x, longest, &stretches);
-        let steps = if same_length { stretches } else { vec![1.0; stretches.len()] };
-        resample(&long, samples, &steps)
-    })
 }
 
 #[repr(C)]
