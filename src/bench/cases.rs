@@ -7,7 +7,6 @@ mod sequences;
 use crate::audio::SEGMENT_SAMPLES;
 use crate::gpu::Gpu;
 use crate::nn::{NamedArray, ParamStore};
-use crate::ops::augment::{mask, mixup, resize_crop};
 use crate::ops::batch_norm::{BatchNorm, batch_norm};
 use crate::ops::bce::bce;
 use crate::ops::bias::bias;
@@ -31,6 +30,7 @@ use crate::ops::standardise::{Moments, standardise};
 use crate::optim::{Adam, AdamConfig};
 use crate::tape::{Ctx, Param, Tape, Var};
 use crate::tensor::{Storage, Tensor};
+use crate::train::augment::{Augmentation, Stage};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::rc::Rc;
@@ -231,10 +231,22 @@ pub fn all(segments: usize) -> Vec<Case> {
     }));
     cases.extend(without_gradients(n));
     cases.extend(sequences::all(n));
+    cases.extend(Augmentation::ALL.map(|augmentation| augmented(n, augmentation)));
     cases
 }
 
-/// The front end, augmentation, the input's scaling, what is read from a stage, and the optimiser.
+/// An augmentation of sounds or of log-mels.
+fn augmented(segments: usize, augmentation: Augmentation) -> Case {
+    Case::plain(format!("augment {}", augmentation.name()), move |gpu| {
+        let x = match augmentation.stage() {
+            Stage::Sound => random(gpu, 0, &[segments, SEGMENT_SAMPLES]),
+            Stage::LogMel | Stage::Scaled => random(gpu, 0, &[1, segments, 96, 64]),
+        };
+        move |_| vec![augmentation.apply(&x, 7)]
+    })
+}
+
+/// The front end, the input's scaling, what is read from a stage, and the optimiser.
 fn without_gradients(segments: usize) -> Vec<Case> {
     let n = segments;
     let features = move |gpu: &Gpu| random(gpu, 0, &[1, n, 96, 64]);
@@ -250,18 +262,6 @@ fn without_gradients(segments: usize) -> Vec<Case> {
         Case::plain("standardise 96x64".into(), move |gpu| {
             let x = features(gpu);
             move |_| vec![standardise(&x, -4.0, 2.5)]
-        }),
-        Case::plain("mixup 96x64".into(), move |gpu| {
-            let x = features(gpu);
-            move |_| vec![mixup(&x, 0.4, 7)]
-        }),
-        Case::plain("resize_crop 96x64".into(), move |gpu| {
-            let x = features(gpu);
-            move |_| vec![resize_crop(&x, 7)]
-        }),
-        Case::plain("mask 96x64".into(), move |gpu| {
-            let x = features(gpu);
-            move |_| vec![mask(&x, 0, 7)]
         }),
         Case::plain("pool_time b2 24 x 24x16".into(), move |gpu| {
             let x = random(gpu, 0, &[24, n, 24, 16]);
