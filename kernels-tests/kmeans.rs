@@ -2,8 +2,13 @@
 
 use crate::harness::{assert_close, data, f64s, on_every_device, on_one_device};
 use cola::codes::kmeans::{KMeans, KMeansConfig, plus_plus};
+use cola::gpu::Gpu;
 use cola::ops::kmeans::assign;
 use cola::tensor::Tensor;
+
+fn on(gpu: &Gpu, shape: [usize; 2], data: &[f32]) -> Tensor {
+    Tensor::from_slice(gpu, &shape, data)
+}
 
 fn distance(points: &[f64], n: usize, i: usize, centre: &[f64]) -> f64 {
     centre.iter().enumerate().map(|(f, c)| (points[f * n + i] - c).powi(2)).sum()
@@ -23,7 +28,7 @@ fn points_go_to_their_nearest_centre() {
     on_every_device(|gpu| {
         for (features, n, k) in [(1, 1, 1), (3, 67, 5), (16, 130, 64), (64, 40, 17)] {
             let (points, centres) = (data(1, features * n), data(2, k * features));
-            let got = assign(&Tensor::from_slice(gpu, &[features, n], &points), &centres);
+            let got = assign(&on(gpu, [features, n], &points), &on(gpu, [k, features], &centres));
             let want = nearest(&f64s(&points), n, &f64s(&centres), features);
             let name = format!("k-means {features} x {n}, {k} centres");
             let ids: Vec<usize> = got.ids.read::<u32>().iter().map(|&id| id as usize).collect();
@@ -31,7 +36,7 @@ fn points_go_to_their_nearest_centre() {
             assert_close(&name, &got.distances.read(), &want.iter().map(|w| w.1).collect::<Vec<_>>(), 1e-5);
         }
         // the first of two at the same place
-        let twice = assign(&Tensor::from_slice(gpu, &[1, 2], &[0.0f32, 5.0]), &[5.0, 0.0, 0.0]);
+        let twice = assign(&on(gpu, [1, 2], &[0.0, 5.0]), &on(gpu, [3, 1], &[5.0, 0.0, 0.0]));
         assert_eq!(twice.ids.read::<u32>(), [1, 0]);
     });
 }
@@ -58,8 +63,8 @@ fn inertia_is_that_of_an_f64_reference() {
         let points = data(3, features * n);
         for seed in 0..3 {
             let start = plus_plus(&points, features, k, seed);
-            let config = KMeansConfig { centres: k, rounds, tolerance: 0.0, seed };
-            let found = KMeans::fit(&Tensor::from_slice(gpu, &[features, n], &points), &start, &config);
+            let config = KMeansConfig { centres: k, rounds, tolerance: 0.0, batch: 0, seed };
+            let found = KMeans::fit(&on(gpu, [features, n], &points), &start, &config);
             let want = reference(&f64s(&points), n, &f64s(&start), features, rounds);
             let got = *found.inertia.last().expect("a round");
             assert!((got / want - 1.0).abs() < 1e-3, "seed {seed}: {got}, reference {want}");
@@ -73,9 +78,29 @@ fn inertia_is_that_of_an_f64_reference() {
 fn a_centre_without_points_gets_some() {
     on_one_device(|gpu| {
         let points: Vec<f32> = (0..40).map(|i| if i < 30 { i as f32 * 0.01 } else { 10.0 + i as f32 * 0.01 }).collect();
-        let config = KMeansConfig { centres: 3, rounds: 20, tolerance: 0.0, seed: 0 };
+        let config = KMeansConfig { centres: 3, rounds: 20, tolerance: 0.0, batch: 0, seed: 0 };
         // the third is farther than the others from every point
-        let found = KMeans::fit(&Tensor::from_slice(gpu, &[1, 40], &points), &[0.0, 10.0, 1e3], &config);
+        let found = KMeans::fit(&on(gpu, [1, 40], &points), &[0.0, 10.0, 1e3], &config);
         assert!(found.counts.iter().all(|&count| count > 0), "{:?}", found.counts);
+    });
+}
+
+/// Heaps of points: rounds over some of the points come as near as rounds over all.
+#[test]
+fn mini_batches_find_the_same_heaps() {
+    on_one_device(|gpu| {
+        let (features, n, k) = (4, 3000, 6);
+        let noise = data(5, features * n);
+        let heaps = data(6, features * k);
+        let points: Vec<f32> = (0..features * n).map(|i| 4.0 * heaps[i / n * k + i % n % k] + 0.1 * noise[i]).collect();
+        let start = plus_plus(&points, features, k, 1);
+        let config = KMeansConfig { centres: k, rounds: 40, tolerance: 0.0, batch: 0, seed: 1 };
+        let points = on(gpu, [features, n], &points);
+        let whole = KMeans::fit(&points, &start, &config);
+        let parts = KMeans::fit(&points, &start, &KMeansConfig { batch: 128, ..config.clone() });
+        let last = |found: &KMeans| *found.inertia.last().expect("a round");
+        assert!((last(&parts) / last(&whole) - 1.0).abs() < 0.02, "{} of {}", last(&parts), last(&whole));
+        assert!(parts.counts.iter().all(|&count| count == n as u64 / k as u64), "{:?}", parts.counts);
+        assert_eq!(parts, KMeans::fit(&points, &start, &KMeansConfig { batch: 128, ..config }), "the same seed");
     });
 }

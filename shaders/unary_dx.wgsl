@@ -1,5 +1,5 @@
 // unary_dx — gradient of an elementwise function
-// maths    dx = dy f'(x); OP 0 swish and 3 gelu (from x), 1 sigmoid and 2 tanh (from y = f(x): s (1 - s), 1 - y²)
+// maths    dx = dy f'(x); OP 0 swish, 3 gelu and 4 square (from x), 1 sigmoid and 2 tanh (from y = f(x): s (1 - s), 1 - y²)
 // shapes   v (x or y), dy, dx: any, of the same length
 // grid     x: n / WG elements (of Elem)
 // reads    v and dy once, writes dx once: bandwidth bound
@@ -28,6 +28,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         case 0u: { dx[i] = dy[i] * swish_slope(v[i]); }
         case 1u: { dx[i] = dy[i] * v[i] * (Elem(1.0) - v[i]); }
         case 2u: { dx[i] = dy[i] * (Elem(1.0) - v[i] * v[i]); }
-        default: { dx[i] = dy[i] * gelu_slope(v[i]); }
+        case 3u: { dx[i] = dy[i] * gelu_slope(v[i]); }
+        default: { dx[i] = 2.0 * dy[i] * v[i]; }
     }
 }

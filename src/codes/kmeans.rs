@@ -1,7 +1,8 @@
 //! k-means: centres that keep the sum of squared distances from points to their nearest centre, the inertia, small
 //! (Lloyd 1982), started by k-means++ (Arthur and Vassilvitskii 2007).
 //!
-//! Distances and sums of a round are the device's; the centres live on the host in f64.
+//! Distances and sums of a round are the device's. In mini-batches (Sculley 2010) a round costs what its batch does and
+//! not what all points do; every centre is then the mean of all the points that it was given on the way.
 
 use crate::ops::kmeans::{assign, sums};
 use crate::ops::token_embedding::Tokens;
@@ -17,9 +18,11 @@ pub struct KMeansConfig {
     pub centres: usize,
     /// The most rounds.
     pub rounds: usize,
-    /// Rounds end when one lowers the inertia by less than this part of it.
+    /// Rounds over all points end when one lowers the inertia by less than this part of it.
     pub tolerance: f64,
-    /// Decides the start.
+    /// Points a round, drawn anew for each; 0 for all of them.
+    pub batch: usize,
+    /// Decides the start, and the mini-batches.
     pub seed: u64,
 }
 
@@ -28,7 +31,7 @@ pub struct KMeansConfig {
 pub struct KMeans {
     /// `[K][D]`
     pub centres: Vec<f32>,
-    /// Inertia before each round and after the last, never rising but where an empty cluster was filled.
+    /// Inertia before each round over all points and after the last, never rising but where an empty cluster was filled.
     pub inertia: Vec<f64>,
     /// Points of each centre at the end.
     pub counts: Vec<u64>,
@@ -73,34 +76,76 @@ impl KMeans {
     /// When the start is not whole centres, or there are fewer points.
     #[track_caller]
     pub fn fit(points: &Tensor, start: &[f32], config: &KMeansConfig) -> KMeans {
-        let [features, n] = points.dims2();
+        let ([features, n], gpu) = (points.dims2(), points.gpu());
         let k = config.centres;
         assert!(start.len() == k * features && n >= k, "{k} centres of {n} points of {features}");
         let mut centres = start.to_vec();
+        if config.batch > 0 {
+            mini_batches(points, &mut centres, config);
+        }
+        let rounds = if config.batch > 0 { REPAIRS } else { config.rounds };
         let mut inertia: Vec<f64> = Vec::new();
         loop {
-            let now = assign(points, &centres);
+            let now = assign(points, &Tensor::from_slice(gpu, &[k, features], &centres));
             let (ids, distances) = (now.ids.read::<u32>(), now.distances.read::<f32>());
             inertia.push(distances.iter().map(|&d| f64::from(d)).sum());
-            let mut counts = vec![0u64; k];
-            ids.iter().for_each(|&id| counts[id as usize] += 1);
+            let counts = count(&ids, k);
             let settled = match inertia[..] {
+                _ if config.batch > 0 => true,
                 [.., before, after] => before - after <= config.tolerance * before,
                 _ => false,
             };
             let empty = counts.contains(&0);
-            if inertia.len() > config.rounds || (settled && !empty) {
+            if inertia.len() > rounds || (settled && !empty) {
                 return KMeans { centres, inertia, counts };
             }
-            let total = sums(points, &Tokens::new(points.gpu(), &ids, k), k);
-            for (id, &count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
-                for f in 0..features {
-                    centres[id * features + f] = (f64::from(total[f * k + id]) / count as f64) as f32;
-                }
-            }
+            move_centres(&mut centres, points, &ids, &counts, &vec![0; k]);
             if empty {
                 fill(&mut centres, points, &counts, &distances);
             }
+        }
+    }
+}
+
+/// Rounds over all points behind mini-batches that leave a centre without any.
+const REPAIRS: usize = 10;
+
+/// Rounds that each move the centres by some of the points.
+fn mini_batches(points: &Tensor, centres: &mut [f32], config: &KMeansConfig) {
+    let ([features, n], gpu, k) = (points.dims2(), points.gpu(), config.centres);
+    let values = points.read::<f32>();
+    let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
+    // apart from the draws of the start
+    rng.set_stream(1);
+    let mut seen = vec![0; k];
+    for _ in 0..config.rounds {
+        let drawn: Vec<usize> = (0..config.batch).map(|_| rng.random_range(0..n)).collect();
+        let batch: Vec<f32> =
+            (0..features).flat_map(|f| drawn.iter().map(move |i| (f, i))).map(|(f, i)| values[f * n + i]).collect();
+        let batch = Tensor::from_slice(gpu, &[features, config.batch], &batch);
+        let ids = assign(&batch, &Tensor::from_slice(gpu, &[k, features], centres)).ids.read::<u32>();
+        let counts = count(&ids, k);
+        move_centres(centres, &batch, &ids, &counts, &seen);
+        seen.iter_mut().zip(&counts).for_each(|(seen, count)| *seen += count);
+    }
+}
+
+/// Points of each of `k` ids.
+fn count(ids: &[u32], k: usize) -> Vec<u64> {
+    let mut counts = vec![0; k];
+    ids.iter().for_each(|&id| counts[id as usize] += 1);
+    counts
+}
+
+/// Every centre that got points becomes their mean, and that of the points that it had `seen` before.
+fn move_centres(centres: &mut [f32], points: &Tensor, ids: &[u32], counts: &[u64], seen: &[u64]) {
+    let ([features, _], k) = (points.dims2(), counts.len());
+    let total = sums(points, &Tokens::new(points.gpu(), ids, k), k);
+    for (id, (&count, &seen)) in counts.iter().zip(seen).enumerate().filter(|(_, (count, _))| **count > 0) {
+        for f in 0..features {
+            let centre = &mut centres[id * features + f];
+            let before = f64::from(*centre) * seen as f64;
+            *centre = ((before + f64::from(total[f * k + id])) / (seen + count) as f64) as f32;
         }
     }
 }

@@ -1,10 +1,13 @@
 //! The two halves of a round of k-means: every point to its nearest centre, every centre to the mean of its points.
 
+use super::elementwise::{Unary, unary};
 use super::matmul::{Left, product};
+use super::reduce::row_sum;
 use super::token_embedding::Tokens;
 use super::u;
 use crate::gpu::{Kernel, groups};
 use crate::kernel;
+use crate::tape::{Ctx, Var};
 use crate::tensor::Tensor;
 use bytemuck::{Pod, Zeroable};
 
@@ -28,23 +31,23 @@ struct Params {
     centres: u32,
 }
 
-/// The nearest of the centres `[K][D]`, which lie on the host, for points `[D, N]`. The K x N inner products are one
-/// matrix product.
+/// The nearest of the centres `[K, D]` for points `[D, N]`. The K x N inner products are one matrix product.
 ///
 /// # Panics
-/// When the centres are not whole vectors of D, or there is none.
+/// When the centres are no vectors of D, or there is none.
 #[track_caller]
-pub fn assign(points: &Tensor, centres: &[f32]) -> Assignment {
-    let [features, n] = points.dims2();
-    let k = centres.len() / features;
-    assert!(k > 0 && centres.len() == k * features, "{} numbers as centres of {features}", centres.len());
+pub fn assign(points: &Tensor, centres: &Tensor) -> Assignment {
+    let ([features, n], [k, length]) = (points.dims2(), centres.dims2());
+    assert!(k > 0 && length == features, "centres {:?} of points {:?}", centres.shape(), points.shape());
     let gpu = points.gpu();
-    let norms: Vec<f32> = centres.chunks(features).map(|c| c.iter().map(|v| v * v).sum()).collect();
+    let norms = Tensor::empty(gpu, "squared norms of centres", &[k]);
+    let squares = unary(&Ctx::inference(gpu), Unary::Square, &Var::constant(centres.clone())).value;
+    row_sum(1.0, &squares, 0.0, &norms);
     let dots = Tensor::empty(gpu, "k-means products", &[k, n]);
-    product(Left::Plain, &Tensor::from_slice(gpu, &[k, features], centres), points, &dots, false);
+    product(Left::Plain, centres, points, &dots, false);
     let (ids, distances) = (Tensor::empty(gpu, "codes", &[n]), Tensor::empty(gpu, "distances", &[n]));
     let params = Params { points: u(n), features: u(features), centres: u(k) };
-    let bound = [points, &dots, &Tensor::from_slice(gpu, &[k], &norms), &ids, &distances];
+    let bound = [points, &dots, &norms, &ids, &distances];
     gpu.run(&KMEANS_ASSIGN, &[], &params, &bound, [groups(n, WG), 1, 1], (2 * n * (k + features)) as u64);
     Assignment { ids, distances }
 }

@@ -5,7 +5,9 @@ use crate::gpu::Gpu;
 use crate::ops::attention::causal_attention;
 use crate::ops::dropout::dropout;
 use crate::ops::elementwise::{Unary, unary};
+use crate::ops::griffin_lim::impose_magnitude;
 use crate::ops::kmeans::assign;
+use crate::ops::patches::patches;
 use crate::ops::rotary::RotaryTable;
 use crate::ops::token_embedding::{Tokens, token_embedding};
 
@@ -43,9 +45,18 @@ pub fn all(segments: usize) -> Vec<Case> {
         Case::new(format!("dropout {WIDTH} x {STEPS}"), &[&[WIDTH, columns]], &[], |cx, x, _| {
             dropout(cx, &x[0], 0.1, 7)
         }),
+        Case::plain(format!("patches 4 x 16 of {segments} segments"), move |gpu: &Gpu| {
+            let x = random(gpu, 0, &[1, segments, 96, 64]);
+            move |_| vec![patches(&x, [4, 16])]
+        }),
+        Case::plain("impose_magnitude 98 frames of 513 bins".into(), |gpu: &Gpu| {
+            let z = random(gpu, 0, &[98, 513, 2]);
+            let magnitudes = random(gpu, 1, &[98, 513]);
+            move |_| vec![impose_magnitude(&z, &magnitudes)]
+        }),
         Case::plain(format!("kmeans assign {CODES} centres of {BOTTLENECK}"), move |gpu: &Gpu| {
             let points = random(gpu, 0, &[BOTTLENECK, 256 * segments]);
-            let centres = random(gpu, 1, &[CODES, BOTTLENECK]).read::<f32>();
+            let centres = random(gpu, 1, &[CODES, BOTTLENECK]);
             move |_| vec![assign(&points, &centres).distances]
         }),
     ]
