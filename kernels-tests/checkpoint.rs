@@ -7,6 +7,7 @@ use cola::gpu::Gpu;
 use cola::nn::cola::{Contrast, Similarity, Targets};
 use cola::nn::efficientnet::Pooling;
 use cola::nn::model::{ColaModel, ModelConfig};
+use cola::nn::network::NetworkConfig;
 use cola::nn::{NamedArray, Slab};
 use cola::optim::{Adam, AdamConfig};
 use cola::tape::{Ctx, Tape, Var};
@@ -88,7 +89,7 @@ fn weights_go_into_models_that_they_fit() {
 
     let weights = Weights::open(run.path()).expect("weights");
     let info = weights.info().expect("our own file");
-    assert_eq!((info.input_norm, &info.model), (InputNorm::PAPER, model.config()));
+    assert_eq!((info.input_norm, &info.model), (InputNorm::PAPER, &NetworkConfig::Cola(model.config().clone())));
     weights.load_into(&other, Part::Encoder).expect("the encoders are alike");
     assert_eq!(encoder(&other), encoder(&model));
     let dense = |model: &ColaModel| model.params.get("projection.dense.weight").value.read::<f32>();

@@ -48,7 +48,7 @@ fn encoder() -> Encoder {
     }
     let gpu = Gpu::open(&options).unwrap_or_else(|e| panic!("embedding needs an adapter: {e}"));
     let model = ColaModel::new(&gpu, &ModelConfig::default(), 3);
-    Encoder::new(&gpu, model, InputNorm::PAPER)
+    Encoder::new(&gpu, Box::new(model), InputNorm::PAPER)
 }
 
 fn job<'a>(

@@ -71,9 +71,9 @@ fn only_fine_tuning_moves_the_encoder() {
         let found = discover_task(sounds(), 0.5, 0, DiscoverOptions { workers: 1, strict: true }).expect("a task");
         let task = Task::new("sounds".into(), &found);
         let config = ModelConfig { stochastic_depth: 0.5, bn_momentum: 0.1, ..ModelConfig::default() };
-        let encoder = || Encoder::new(&gpu, ColaModel::new(&gpu, &config, 3), InputNorm::NONE);
+        let encoder = || Encoder::new(&gpu, Box::new(ColaModel::new(&gpu, &config, 3)), InputNorm::NONE);
         let numbers = |encoder: &Encoder| -> (Vec<NamedArray>, Vec<NamedArray>) {
-            (encoder.model().params.read_all(Slab::Values), encoder.model().state.read_all())
+            (encoder.network().params().read_all(Slab::Values), encoder.network().state().read_all())
         };
         let fit = FitConfig { epochs: 2, batch: 8, ..FitConfig::default() };
 

@@ -19,8 +19,8 @@
 //! | [`gpu`] | device, pooled buffers, WGSL composer, kernel caches, recording, profile | wgpu |
 //! | [`tensor`], [`tape`] | contiguous tensors, reverse-mode differentiation | `gpu` |
 //! | [`ops`] | one file an op family: forward, what is saved, backward | shaders |
-//! | [`nn`] | parameters, initial values, layers, EfficientNet-B0, COLA's heads, a causal transformer | `ops` |
-//! | [`codes`] | vectors to a small set of codes: k-means | `ops` |
+//! | [`nn`] | parameters, initial values, layers, EfficientNet-B0, COLA's heads, a causal transformer over codes | `ops` |
+//! | [`codes`] | sounds as sequences of codes: k-means, drawing new ones, hearing them | `nn` |
 //! | [`optim`] | Adam, schedules | `ops` |
 //! | [`audio`] | decode, resample, crop, data sets, loader | files |
 //! | [`data_sets`] | published data sets as they are shipped, to manifests | `audio` |

@@ -9,7 +9,7 @@ use cola::eval::transfer::compare::{Column, Comparison};
 use cola::eval::transfer::record::{self, TransferRecord};
 use cola::train::atomic::write_atomic;
 use cola::train::checkpoint;
-use cola::train::config::{CONFIG_FILE, TrainConfig};
+use cola::train::config::{CONFIG_FILE, Method, TrainConfig};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -128,13 +128,28 @@ fn about(run: &Path, name: &str) -> String {
     let config = TrainConfig::layered(Some(&run.join(CONFIG_FILE)), Table::new());
     match (config, checkpoint::find(run)) {
         (Ok(config), Ok(Some(state))) => format!(
-            "{name}: pre-trained on {} by the recipe {}, {} similarity, {} steps of {} pairs.",
+            "{name}: pre-trained on {} by the recipe {}, {}, {} steps of {} pairs.",
             state.data,
             state.recipe,
-            toml::Value::try_from(config.similarity).map_or(String::new(), |s| s.as_str().unwrap_or("").to_string()),
+            learnt(&config),
             state.step,
             config.batch
         ),
         _ => format!("{name}: weights from {}.", run.display()),
+    }
+}
+
+/// What a run learnt, in a few words.
+fn learnt(config: &TrainConfig) -> String {
+    match config.method {
+        Method::Cola => {
+            let similarity = toml::Value::try_from(config.similarity).ok();
+            format!("{} similarity", similarity.as_ref().and_then(toml::Value::as_str).unwrap_or("unknown"))
+        }
+        Method::Simclr => "method simclr".into(),
+        Method::Nextcode => format!(
+            "method nextcode ({} codes, {} layers of {} in {} heads)",
+            config.codes, config.layers, config.width, config.heads
+        ),
     }
 }

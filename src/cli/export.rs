@@ -4,6 +4,8 @@ use super::run::ReadingArgs;
 use anyhow::{Result, bail, ensure};
 use cola::eval::encoder::settings;
 use cola::export::onnx::{Encoder, Input};
+use cola::nn::model::ModelConfig;
+use cola::nn::network::NetworkConfig;
 use cola::train::atomic::write_atomic;
 use cola::train::checkpoint::Weights;
 use std::io::Write;
@@ -68,6 +70,9 @@ impl Onnx {
         ensure!(is_onnx, "--out {}: give it the extension .onnx", out.display());
         let weights = Weights::open(&self.run)?;
         let (config, norm) = settings(&weights, &self.run, self.reading.reading()?)?;
+        let NetworkConfig::Cola(config) = config else {
+            bail!("{}: only an EfficientNet becomes ONNX; this is a run of --method nextcode", self.run.display());
+        };
         let Some(norm) = norm else {
             bail!(
                 "{}: --input-norm standard is measured on audio, of which an export has none; give none or paper, or \
@@ -77,12 +82,12 @@ impl Onnx {
         };
         let notes: Vec<_> = weights.info().map(|info| ("recipe", info.recipe.clone())).into_iter().collect();
         let input = if self.no_front_end { Input::LogMel } else { Input::Samples };
-        let (pooling, features) = (config.pooling, config.features);
+        let ModelConfig { pooling, features, .. } = config;
         let encoder = Encoder { weights: &weights.encoder()?, pooling, features, norm };
         let bytes = encoder.to_onnx(input, &notes);
         write_atomic(&out, |file| file.write_all(&bytes))?;
         let takes = if self.no_front_end { "log_mel [N, 1, 96, 64]" } else { "samples [N, 15680]" };
-        println!("wrote {}: {takes} to embedding [N, {}]", out.display(), config.features_len());
+        println!("wrote {}: {takes} to embedding [N, {}]", out.display(), features.len(pooling));
         Ok(ExitCode::SUCCESS)
     }
 }

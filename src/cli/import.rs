@@ -7,6 +7,7 @@ use cola::audio::{DiscoverOptions, discover};
 use cola::eval::encoder::measure;
 use cola::nn::efficientnet::Pooling;
 use cola::nn::model::ModelConfig;
+use cola::nn::network::NetworkConfig;
 use cola::train::checkpoint::{ModelInfo, Weights};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -85,6 +86,6 @@ impl Args {
         let norm = measure(&gpu, &Arc::new(found.clips), workers)
             .with_context(|| format!("{}: no file could be used", audio.display()))?;
         let model = ModelConfig { pooling: self.pooling.unwrap_or(Pooling::Mean), ..ModelConfig::default() };
-        Ok(Some(ModelInfo::new("imported", norm, model)))
+        Ok(Some(ModelInfo::new("imported", norm, NetworkConfig::Cola(model))))
     }
 }

@@ -20,6 +20,7 @@ mod pretrain;
 mod probe;
 mod report;
 mod run;
+mod sample;
 mod sweep;
 mod synth;
 mod transfer;
@@ -70,6 +71,7 @@ enum Command {
     Mel(mel::Args),
     Augment(augment::Args),
     Report(report::Args),
+    Sample(sample::Args),
     Synth(synth::Args),
     Data(data::Args),
     Bench(bench::Args),
@@ -95,6 +97,7 @@ pub fn main() -> ExitCode {
         Command::Mel(args) => args.run(),
         Command::Augment(args) => args.run(),
         Command::Report(args) => args.run(),
+        Command::Sample(args) => args.run(),
         Command::Synth(args) => args.run(),
         Command::Data(args) => args.run(),
         Command::Bench(args) => args.run(),

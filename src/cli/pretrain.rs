@@ -8,7 +8,7 @@ use cola::eval::npy::write_csv;
 use cola::gpu::Gpu;
 use cola::train::atomic::write_atomic;
 use cola::train::bytes::Bytes;
-use cola::train::config::{CONFIG_FILE, TrainConfig};
+use cola::train::config::{CONFIG_FILE, Method, TrainConfig};
 use cola::train::environment::Environment;
 use cola::train::trainer::{self, Job, Outcome};
 use cola::train::{checkpoint, held_out, memory};
@@ -61,6 +61,7 @@ Examples:
   cola pretrain recordings/ --out paper --recipe paper --batch 256 --epochs 500
   cola pretrain recordings/ --out run --init imported
   cola pretrain recordings/ --out run --method simclr --augment pitch,noise,reverb
+  cola pretrain recordings/ --out run --method nextcode --codes 256 --layers 3 --width 128 --heads 4
   cola pretrain --resume run
   cola pretrain recordings/ --out large --batch 2048 --chunk 256
   cola pretrain --batch 512 --dry-run
@@ -74,9 +75,9 @@ struct Overrides {
     #[arg(long, value_name = "RUN")]
     init: Option<PathBuf>,
 
-    /// What is learned: that two segments of a recording belong together, or that a segment and what --augment makes of
-    /// it do [default: cola]
-    #[arg(long, value_parser = ["cola", "simclr"])]
+    /// What is learned: that two segments of a recording belong together, that a segment and what --augment makes of it
+    /// do, or which of a small set of sounds comes next [default: cola]
+    #[arg(long, value_parser = ["cola", "simclr", "nextcode"])]
     method: Option<String>,
 
     /// What happens to the positive of every pair, names that cola augment --list explains [default: none, simclr
@@ -109,7 +110,7 @@ struct Overrides {
     #[arg(long)]
     minutes: Option<f64>,
 
-    /// Highest learning rate [default: 1e-3, paper 1e-4]
+    /// Highest learning rate [default: 1e-3, paper 1e-4, nextcode 5e-4]
     #[arg(long)]
     lr: Option<f64>,
 
@@ -129,7 +130,7 @@ struct Overrides {
     #[arg(long)]
     weight_decay: Option<f64>,
 
-    /// Largest norm of the gradient; 0 for no limit [default: 0]
+    /// Largest norm of the gradient; 0 for no limit [default: 0, nextcode 1]
     #[arg(long)]
     clip: Option<f64>,
 
@@ -181,6 +182,50 @@ struct Overrides {
     /// Start every block that has a shortcut as nothing but its shortcut [default: true, paper false]
     #[arg(long, value_name = "true|false")]
     zero_init_residual: Option<bool>,
+
+    /// nextcode: frames of a patch, of the 96 of a segment [default: 4]
+    #[arg(long, value_name = "FRAMES")]
+    patch_frames: Option<usize>,
+
+    /// nextcode: mel bands of a patch, of 64 [default: 16]
+    #[arg(long, value_name = "BANDS")]
+    patch_bands: Option<usize>,
+
+    /// nextcode: numbers that the auto-encoder makes of a patch [default: 64]
+    #[arg(long, value_name = "NUMBERS")]
+    bottleneck: Option<usize>,
+
+    /// nextcode: how many codes k-means makes of those [default: 128]
+    #[arg(long, value_name = "K")]
+    codes: Option<usize>,
+
+    /// nextcode: steps that the auto-encoder is trained for, before those of the run [default: 300]
+    #[arg(long, value_name = "STEPS")]
+    codes_steps: Option<u64>,
+
+    /// nextcode: vectors a round of k-means; 0 for all of up to 65536 [default: 0]
+    #[arg(long, value_name = "VECTORS")]
+    codes_batch: Option<usize>,
+
+    /// nextcode: blocks of the transformer [default: 6]
+    #[arg(long)]
+    layers: Option<usize>,
+
+    /// nextcode: length of its states [default: 256]
+    #[arg(long)]
+    width: Option<usize>,
+
+    /// nextcode: heads of its attention, each 16, 32 or 64 of the width [default: 8]
+    #[arg(long)]
+    heads: Option<usize>,
+
+    /// nextcode: how it knows where a code stands [default: rotary]
+    #[arg(long, value_parser = ["rotary", "learned"])]
+    positions: Option<String>,
+
+    /// nextcode: rate of its dropout [default: 0]
+    #[arg(long)]
+    dropout: Option<f64>,
 
     /// How maps are kept for the way back: f32, or with mixed f16 under f32 arithmetic, which brings a step to 60 or
     /// 70 % of the memory [default: f32]
@@ -339,16 +384,26 @@ fn report_skipped(run: &Path, skipped: &[(PathBuf, AudioError)]) -> Result<()> {
 fn farewell(run: &Path, config: &TrainConfig, outcome: &Outcome) -> ExitCode {
     let name = run.display();
     if let Some((score, pairs)) = outcome.held_out {
-        println!(
-            "held-out recordings: {:.1}% of segments find their other half among {pairs} (chance {:.1}%), loss {:.3}",
-            100.0 * score.accuracy,
-            100.0 / pairs as f64,
-            score.loss
-        );
+        let (accuracy, loss) = (100.0 * score.accuracy, score.loss);
+        match config.method {
+            Method::Cola | Method::Simclr => println!(
+                "held-out recordings: {accuracy:.1}% of segments find their other half among {pairs} (chance {:.1}%), loss {loss:.3}",
+                100.0 / pairs as f64,
+            ),
+            Method::Nextcode => {
+                println!(
+                    "held-out recordings: {accuracy:.1}% of codes are foretold, of {}, loss {loss:.3}",
+                    config.codes
+                );
+            }
+        }
     }
     if outcome.finished {
         println!("{} steps of {} pairs done; the weights are in {name}/checkpoints", outcome.steps, config.batch);
         println!("next: cola probe {name} LABELLED_FOLDER, cola embed {name} AUDIO --out X.npy, cola report {name}");
+        if config.method == Method::Nextcode {
+            println!("and to hear what it learnt: cola sample {name} --out X.wav");
+        }
         ExitCode::SUCCESS
     } else {
         println!("stopped and saved at step {}; go on with: cola pretrain --resume {name}", outcome.steps);
@@ -373,7 +428,7 @@ fn dry_run(gpu: &Gpu, config: &TrainConfig) -> Result<ExitCode> {
 mod tests {
     use super::*;
     use clap::Parser;
-    use cola::train::config::{Method, Recipe};
+    use cola::train::config::Recipe;
 
     #[derive(Parser)]
     struct Only {
@@ -388,7 +443,9 @@ mod tests {
                     --optimizer adamw --weight-decay 0.1 --clip 1 --similarity cosine --temperature 0.1 --pooling mean \
                     --input-norm none --stochastic-depth 0.1 --zero-init-residual false --precision mixed --seed 9 --held-out 0.1 \
                     --checkpoint-every 7 --cache 1MB --workers 3 --adapter 0 --tier portable --memory-budget 2GB --no-tune --strict \
-                    --chunk 2 --learn-temperature true --augment noise --mixup 0.2 --resize-crop true --mask true --features stages";
+                    --chunk 2 --learn-temperature true --augment noise --mixup 0.2 --resize-crop true --mask true --features stages \
+                    --patch-frames 8 --patch-bands 8 --bottleneck 32 --codes 16 --codes-steps 9 --codes-batch 99 --layers 2 \
+                    --width 64 --heads 2 --positions learned --dropout 0.1";
         let config = Only::parse_from(line.split_whitespace()).args.config().unwrap();
         assert_eq!((config.batch, config.minutes, config.epochs, config.strict), (4, 0.5, 0, true));
         assert_eq!((config.cache, config.memory_budget), (Bytes(1_000_000), Bytes(2_000_000_000)));

@@ -14,6 +14,7 @@ use cola::eval::retrieval::NeighbourScore;
 use cola::gpu::Gpu;
 use cola::ops::log_mel::log_mel_of;
 use cola::train::atomic::write_atomic;
+use cola::train::codes::CodesReport;
 use cola::train::config::{CONFIG_FILE, TrainConfig};
 use cola::train::environment::Environment;
 use cola::train::metrics::{METRICS_FILE, read_metrics};
@@ -78,8 +79,10 @@ impl Args {
             training: Some(Training {
                 steps: read_metrics(&metrics)?,
                 batch: config.batch,
+                method: config.method,
                 candidates: config.candidates(),
             }),
+            codes: CodesReport::read(&self.run),
             probes: records.iter().map(|record| record.score.clone()).collect(),
             neighbour_scores: NeighbourScore::all_of(&self.run),
             config_toml: Some(config.to_toml()),

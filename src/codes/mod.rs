@@ -1,3 +1,6 @@
-//! From sound to a sequence of codes: the first two steps of the generative branch (Verma and Smith 2020).
+//! Sounds as sequences of codes (Verma and Smith 2020): how centres are found, how new sequences are drawn, and how they
+//! are heard.
 
 pub mod kmeans;
+pub mod sampling;
+pub mod sound;

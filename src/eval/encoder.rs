@@ -4,7 +4,8 @@ use crate::audio::{Clip, EvalLoader, SEGMENT_SAMPLES};
 use crate::frontend::{FrontEnd, InputNorm};
 use crate::gpu::Gpu;
 use crate::nn::efficientnet::{Features, Pooling};
-use crate::nn::model::{ColaModel, ModelConfig};
+use crate::nn::model::ModelConfig;
+use crate::nn::network::{Network, NetworkConfig};
 use crate::tape::Var;
 use crate::tensor::Tensor;
 use crate::train::checkpoint::{CheckpointError, Part, Weights};
@@ -23,6 +24,12 @@ pub enum EncoderError {
         "{}: the file does not tell how the network's input was scaled; add --input-norm none, paper or standard", .0.display()
     )]
     UnknownScaling(PathBuf),
+    /// Codes without what was trained on them.
+    #[error("{}: these are codes alone, no network over them; name the folder of the run that they lie in", .0.display())]
+    CodesAlone(PathBuf),
+    /// A choice that the network does not have.
+    #[error("{}: trained with --method nextcode, which gives out the mean of its states; leave --pooling and --features out", .0.display())]
+    NoChoice(PathBuf),
     /// A pooling that is not the one the weights were trained with.
     #[error("{}: trained with --pooling {stored}, so --pooling {asked} cannot be; leave it out", .path.display())]
     OtherPooling {
@@ -50,14 +57,14 @@ pub struct Reading {
 /// From samples to vectors, batch norm with its running statistics.
 pub struct Encoder {
     gpu: Gpu,
-    model: ColaModel,
+    network: Box<dyn Network>,
     front_end: FrontEnd,
 }
 
 impl Encoder {
-    /// A model with weights, and the scaling that it was trained with.
-    pub fn new(gpu: &Gpu, model: ColaModel, norm: InputNorm) -> Encoder {
-        Encoder { gpu: gpu.clone(), model, front_end: FrontEnd::new(gpu, norm) }
+    /// A network with weights, and the scaling that it was trained with.
+    pub fn new(gpu: &Gpu, network: Box<dyn Network>, norm: InputNorm) -> Encoder {
+        Encoder { gpu: gpu.clone(), network, front_end: FrontEnd::new(gpu, norm) }
     }
 
     /// The encoder of a run's folder, or of a `.safetensors` file with tensors named as ours, timm's for example.
@@ -75,16 +82,17 @@ impl Encoder {
     ) -> Result<Encoder, EncoderError> {
         let weights = Weights::open(source)?;
         let (config, norm) = settings(&weights, source, reading)?;
-        let model = ColaModel::new(gpu, &config, 0);
-        weights.load_into(&model, Part::Encoder)?;
+        let network = config.build(gpu, 0).ok_or_else(|| EncoderError::CodesAlone(source.to_owned()))?;
+        weights.load_into(&*network, Part::Encoder)?;
         // Without a single usable clip nothing is going to be scaled.
         let norm = norm.or_else(|| measure(gpu, clips, workers)).unwrap_or(InputNorm::NONE);
-        Ok(Encoder::new(gpu, model, norm))
+        Ok(Encoder::new(gpu, network, norm))
     }
 
     /// The same network and scaling with the weights that it had before training.
     pub fn before_training(&self, seed: u64) -> Encoder {
-        Encoder::new(&self.gpu, ColaModel::new(&self.gpu, self.model.config(), seed), self.front_end.norm)
+        let network = self.network.network().build(&self.gpu, seed).expect("one that was built before");
+        Encoder::new(&self.gpu, network, self.front_end.norm)
     }
 
     /// The device.
@@ -92,9 +100,9 @@ impl Encoder {
         &self.gpu
     }
 
-    /// The network; its head is of no use here.
-    pub fn model(&self) -> &ColaModel {
-        &self.model
+    /// The network; a head that it was trained with is of no use here.
+    pub fn network(&self) -> &dyn Network {
+        &*self.network
     }
 
     /// From samples to the network's input.
@@ -104,7 +112,7 @@ impl Encoder {
 
     /// Length of a vector.
     pub fn features(&self) -> usize {
-        self.model.config().features_len()
+        self.network.features_len()
     }
 
     /// Segments `[N, SEGMENT_SAMPLES]`, each of unit L2 norm, to `[features, N]`.
@@ -115,7 +123,7 @@ impl Encoder {
     pub fn encode(&self, samples: &Tensor) -> Tensor {
         assert_eq!(samples.dims2()[1], SEGMENT_SAMPLES, "samples of a segment");
         let input = Var::constant(self.front_end.features(samples));
-        self.model.features(&input)
+        self.network.features(&input)
     }
 }
 
@@ -128,14 +136,25 @@ pub fn settings(
     weights: &Weights,
     source: &Path,
     Reading { scaling, pooling, features }: Reading,
-) -> Result<(ModelConfig, Option<InputNorm>), EncoderError> {
-    let stored = weights.info().map(|info| info.model.clone());
-    if let (Some(stored), Some(asked)) = (stored.as_ref().map(|model| model.pooling), pooling)
-        && stored != asked
-    {
-        return Err(EncoderError::OtherPooling { path: source.to_owned(), stored, asked });
-    }
-    let bare = || ModelConfig { pooling: pooling.unwrap_or_default(), ..ModelConfig::default() };
+) -> Result<(NetworkConfig, Option<InputNorm>), EncoderError> {
+    let config = match weights.info().map(|info| info.model.clone()) {
+        Some(NetworkConfig::Cola(stored)) => {
+            if let Some(asked) = pooling.filter(|&asked| asked != stored.pooling) {
+                let (path, stored) = (source.to_owned(), stored.pooling);
+                return Err(EncoderError::OtherPooling { path, stored, asked });
+            }
+            NetworkConfig::Cola(ModelConfig { features: features.unwrap_or(stored.features), ..stored })
+        }
+        Some(_) if pooling.is_some() || features.is_some() => {
+            return Err(EncoderError::NoChoice(source.to_owned()));
+        }
+        Some(other) => other,
+        None => NetworkConfig::Cola(ModelConfig {
+            pooling: pooling.unwrap_or_default(),
+            features: features.unwrap_or_default(),
+            ..ModelConfig::default()
+        }),
+    };
     let norm = match (scaling, weights.info().map(|info| info.input_norm)) {
         (None | Some(InputScaling::Standard), Some(norm)) => Some(norm),
         (Some(InputScaling::None), _) => Some(InputNorm::NONE),
@@ -143,8 +162,6 @@ pub fn settings(
         (Some(InputScaling::Standard), None) => None,
         (None, None) => return Err(EncoderError::UnknownScaling(source.to_owned())),
     };
-    let mut config = stored.unwrap_or_else(bare);
-    config.features = features.unwrap_or(config.features);
     Ok((config, norm))
 }
 

@@ -130,6 +130,16 @@ pub enum Features {
     Stages,
 }
 
+impl Features {
+    /// Length of a vector.
+    pub fn len(self, pooling: Pooling) -> usize {
+        match self {
+            Features::Pooled => pooling.features(),
+            Features::Stages => stage_features(),
+        }
+    }
+}
+
 impl FromStr for Features {
     type Err = String;
     fn from_str(text: &str) -> Result<Features, String> {

@@ -10,13 +10,21 @@
 //! | `stochastic_depth` | which blocks a sample skips in training |
 //! | `cola` | the projection head, the two similarities and the contrastive loss |
 //! | `model` | [`ColaModel`](model::ColaModel): all of it over one store |
+//! | `dense`, `transformer` | a layer of weights and biases; a causal transformer over ids |
+//! | `auto_encoder` | patches of a log-mel to codes and back |
+//! | `next_code` | [`NextCode`](next_code::NextCode): a transformer over those codes |
+//! | `network` | what all networks that make vectors of segments have in common |
 
+pub mod auto_encoder;
 pub mod cola;
+pub mod dense;
 pub mod efficientnet;
 pub mod init;
 pub mod layers;
 pub mod mbconv;
 pub mod model;
+pub mod network;
+pub mod next_code;
 pub mod param;
 pub mod stochastic_depth;
 pub mod transformer;

@@ -1,8 +1,9 @@
 //! The whole COLA model: encoder, projection, similarity, over one store of parameters and one of running statistics.
 
 use super::cola::{ColaHead, Similarity};
-use super::efficientnet::{EfficientNet, Features, Pooling, stage_features};
+use super::efficientnet::{EfficientNet, Features, PREFIX, Pooling};
 use super::layers::{Initial, Stores};
+use super::network::{Network, NetworkConfig, Stored};
 use super::stochastic_depth::DropMasks;
 use super::{ParamStore, StateStore};
 use crate::gpu::Gpu;
@@ -31,16 +32,6 @@ pub struct ModelConfig {
     /// What is given out once it is trained.
     #[serde(default)]
     pub features: Features,
-}
-
-impl ModelConfig {
-    /// Length of a vector that is given out.
-    pub fn features_len(&self) -> usize {
-        match self.features {
-            Features::Pooled => self.pooling.features(),
-            Features::Stages => stage_features(),
-        }
-    }
 }
 
 impl Default for ModelConfig {
@@ -100,15 +91,39 @@ impl ColaModel {
         let masks = (cx.training && rate > 0.0).then(|| DropMasks::draw(cx.gpu, rate, segments, self.seed, step));
         self.encoder.forward(cx, x, self.config.pooling, masks.as_ref())
     }
+}
 
-    /// The vectors `[features_len, N]` of segments x `[1, N, 96, 64]` that the trained encoder gives out; no gradient.
-    #[track_caller]
-    pub fn features(&self, x: &Var) -> Tensor {
+impl Stored for ColaModel {
+    fn network(&self) -> NetworkConfig {
+        NetworkConfig::Cola(self.config.clone())
+    }
+    fn params(&self) -> &ParamStore {
+        &self.params
+    }
+    fn state(&self) -> &StateStore {
+        &self.state
+    }
+    fn is_encoder(&self, tensor: &str) -> bool {
+        tensor.starts_with(PREFIX)
+    }
+}
+
+impl Network for ColaModel {
+    fn encode(&self, cx: &Ctx, x: &Var, step: u64) -> Var {
+        ColaModel::encode(self, cx, x, step)
+    }
+    fn trained_len(&self) -> usize {
+        self.config.pooling.features()
+    }
+    fn features(&self, x: &Var) -> Tensor {
         let cx = Ctx::inference(self.params.grads().gpu());
         match self.config.features {
             Features::Pooled => self.encode(&cx, x, 0).value,
             Features::Stages => self.encoder.stage_features(&cx, x),
         }
+    }
+    fn features_len(&self) -> usize {
+        self.config.features.len(self.config.pooling)
     }
 }
 

@@ -8,11 +8,11 @@
 //! h = norm(x);  logits = W h                                          [classes][samples · steps]
 //! ```
 
+use super::dense::Dense;
 use super::{Init, NamedArray, ParamStore};
 use crate::gpu::Gpu;
 use crate::ops::attention::{HEAD_WIDTHS, causal_attention};
 use crate::ops::augment::key;
-use crate::ops::bias::bias;
 use crate::ops::dropout::dropout;
 use crate::ops::elementwise::{Unary, add_scaled, unary};
 use crate::ops::layer_norm::layer_norm;
@@ -72,26 +72,6 @@ impl TransformerConfig {
     }
 }
 
-struct Affine {
-    weight: Param,
-    bias: Param,
-}
-
-impl Affine {
-    fn initial(arrays: &mut Vec<NamedArray>, seed: u64, name: &str, [outputs, inputs]: [usize; 2], std: f64) {
-        arrays.push(Init::Normal { std }.array(seed, &format!("{name}.weight"), &[outputs, inputs]));
-        arrays.push(Init::Zeros.array(seed, &format!("{name}.bias"), &[outputs]));
-    }
-
-    fn new(params: &ParamStore, name: &str) -> Affine {
-        Affine { weight: params.get(&format!("{name}.weight")), bias: params.get(&format!("{name}.bias")) }
-    }
-
-    fn forward(&self, cx: &Ctx, x: &Var) -> Var {
-        bias(cx, &linear(cx, &self.weight, x), &self.bias)
-    }
-}
-
 struct Norm {
     scale: Param,
     offset: Param,
@@ -114,11 +94,11 @@ impl Norm {
 
 struct Block {
     norm1: Norm,
-    qkv: Affine,
-    project: Affine,
+    qkv: Dense,
+    project: Dense,
     norm2: Norm,
-    widen: Affine,
-    shrink: Affine,
+    widen: Dense,
+    shrink: Dense,
 }
 
 /// The network over its parameters.
@@ -145,15 +125,15 @@ impl Transformer {
         if config.positions == Positions::Learned {
             arrays.push(normal.array(seed, "transformer.positions", &[width, context]));
         }
-        let added = WEIGHT_STD / (2.0 * layers as f64).sqrt();
+        let added = Init::Normal { std: WEIGHT_STD / (2.0 * layers as f64).sqrt() };
         for layer in 0..layers {
             let name = |part: &str| format!("transformer.blocks.{layer}.{part}");
             Norm::initial(&mut arrays, seed, &name("norm1"), width);
-            Affine::initial(&mut arrays, seed, &name("qkv"), [3 * width, width], WEIGHT_STD);
-            Affine::initial(&mut arrays, seed, &name("project"), [width, width], added);
+            arrays.extend(Dense::initial(normal, seed, &name("qkv"), [3 * width, width]));
+            arrays.extend(Dense::initial(added, seed, &name("project"), [width, width]));
             Norm::initial(&mut arrays, seed, &name("norm2"), width);
-            Affine::initial(&mut arrays, seed, &name("widen"), [4 * width, width], WEIGHT_STD);
-            Affine::initial(&mut arrays, seed, &name("shrink"), [width, 4 * width], added);
+            arrays.extend(Dense::initial(normal, seed, &name("widen"), [4 * width, width]));
+            arrays.extend(Dense::initial(added, seed, &name("shrink"), [width, 4 * width]));
         }
         Norm::initial(&mut arrays, seed, "transformer.norm", width);
         arrays.push(normal.array(seed, "transformer.output", &[classes, width]));
@@ -162,15 +142,16 @@ impl Transformer {
 
     /// The network over the parameters that [`initial`](Transformer::initial) named. `seed` decides what dropout takes.
     pub fn new(params: &ParamStore, config: &TransformerConfig, seed: u64) -> Transformer {
+        let find = |name: &str| params.get(name);
         let block = |layer: usize| {
             let name = |part: &str| format!("transformer.blocks.{layer}.{part}");
             Block {
                 norm1: Norm::new(params, &name("norm1")),
-                qkv: Affine::new(params, &name("qkv")),
-                project: Affine::new(params, &name("project")),
+                qkv: Dense::new(&find, &name("qkv")),
+                project: Dense::new(&find, &name("project")),
                 norm2: Norm::new(params, &name("norm2")),
-                widen: Affine::new(params, &name("widen")),
-                shrink: Affine::new(params, &name("shrink")),
+                widen: Dense::new(&find, &name("widen")),
+                shrink: Dense::new(&find, &name("shrink")),
             }
         };
         Transformer {

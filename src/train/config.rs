@@ -6,8 +6,11 @@
 pub use super::recipe::{InputScaling, Level, Method, OptimizerKind, Precision, Recipe, SimilarityKind, TrainConfig};
 use crate::audio::CropRule;
 use crate::gpu::{AdapterChoice, GpuOptions, Tier, cache_folder};
+use crate::nn::auto_encoder::CodesConfig;
 use crate::nn::cola::{Contrast, Similarity};
 use crate::nn::model::ModelConfig;
+use crate::nn::next_code::NextCodeConfig;
+use crate::nn::transformer::TransformerConfig;
 use crate::optim::{AdamConfig, EpsConvention, Schedule};
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
@@ -84,6 +87,21 @@ impl TrainConfig {
                 "--method simclr needs --augment: without it the two views of a segment are the same",
             ),
             (
+                self.method != Method::Nextcode
+                    || (self.augment.is_empty() && !self.mask && !self.resize_crop && !self.symmetric)
+                        && self.mixup == 0.0
+                        && self.noise == 0.0,
+                "--method nextcode contrasts nothing: leave --augment, --mask, --mixup, --resize-crop, --symmetric and noise out",
+            ),
+            (
+                self.method != Method::Nextcode || self.precision == Precision::F32,
+                "--precision mixed is for the maps of convolutions; --method nextcode has none",
+            ),
+            (
+                self.method != Method::Nextcode || self.codes_batch == 0 || self.codes_batch >= self.codes,
+                "--codes-batch must be at least --codes; leave it out to take all vectors in every round",
+            ),
+            (
                 !self.learn_temperature || self.similarity == SimilarityKind::Cosine,
                 "--learn-temperature needs --similarity cosine; the bilinear similarity has no temperature",
             ),
@@ -106,8 +124,10 @@ impl TrainConfig {
                 "give one of --steps, --epochs and --minutes, above 0",
             ),
         ];
-        match rules.iter().find(|(holds, _)| !holds) {
-            Some((_, text)) => Err(ConfigError::Range((*text).to_string())),
+        let broken = rules.iter().find(|(holds, _)| !holds).map(|(_, text)| (*text).to_string());
+        let of_codes = || (self.method == Method::Nextcode).then(|| self.next_code().complaint()).flatten();
+        match broken.or_else(of_codes) {
+            Some(text) => Err(ConfigError::Range(text)),
             None => self.gpu_options().map(|_| ()),
         }
     }
@@ -143,6 +163,28 @@ impl TrainConfig {
         }
     }
 
+    /// What makes codes of patches.
+    pub fn codes(&self) -> CodesConfig {
+        let TrainConfig { patch_frames, patch_bands, bottleneck, codes, .. } = *self;
+        CodesConfig { patch_frames, patch_bands, bottleneck, codes }
+    }
+
+    /// The network of `--method nextcode`.
+    pub fn next_code(&self) -> NextCodeConfig {
+        let codes = self.codes();
+        let transformer = TransformerConfig {
+            // and the one that every sequence begins with; products go by four
+            classes: (codes.codes + 1).next_multiple_of(4),
+            layers: self.layers,
+            width: self.width,
+            heads: self.heads,
+            context: if codes.complaint().is_none() { codes.steps() } else { 0 },
+            positions: self.positions,
+            dropout: self.dropout as f32,
+        };
+        NextCodeConfig { codes, transformer }
+    }
+
     /// The learning rate over a run of `total_steps`.
     pub fn schedule(&self, total_steps: u64) -> Schedule {
         Schedule { peak: self.lr, warmup_steps: self.warmup, total_steps, decay: self.schedule }
@@ -161,16 +203,17 @@ impl TrainConfig {
     pub fn contrast(&self) -> Contrast {
         match (self.method, self.symmetric) {
             (Method::Simclr, _) => Contrast::All,
-            (Method::Cola, true) => Contrast::BothWays,
-            (Method::Cola, false) => Contrast::OneWay,
+            (_, true) => Contrast::BothWays,
+            (_, false) => Contrast::OneWay,
         }
     }
 
-    /// Among how many segments each looks for its other half: chance is one over it.
+    /// Among how many segments each looks for its other half, or how many codes there are: chance is one over it.
     pub fn candidates(&self) -> usize {
-        match self.contrast() {
-            Contrast::All => 2 * self.batch - 1,
-            Contrast::OneWay | Contrast::BothWays => self.batch,
+        match self.method {
+            Method::Cola => self.batch,
+            Method::Simclr => 2 * self.batch - 1,
+            Method::Nextcode => self.codes,
         }
     }
 

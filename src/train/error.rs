@@ -45,6 +45,14 @@ pub enum TrainError {
         /// The largest batch that fits.
         hint: String,
     },
+    /// Fewer patches than there are to be codes.
+    #[error("{patches} patches of sound cannot make {codes} codes: give less for --codes, or more audio")]
+    FewPatches {
+        /// Found.
+        patches: usize,
+        /// Wanted.
+        codes: usize,
+    },
     /// Files came or went since the run began, so that its batches would be others.
     #[error(
         "{}: this run was made from {was}, now there are {now}; put the files back to go on, or start a new run",

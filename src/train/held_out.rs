@@ -1,9 +1,7 @@
 //! Recordings that are never trained on, and how well their halves are matched.
 
-use super::step::State;
+use super::learner::{Learner, Score};
 use crate::audio::{Clip, Loader, LoaderConfig, PairBatch, Result, SEGMENT_SAMPLES};
-use crate::nn::cola::{Contrast, Targets};
-use crate::tape::{Ctx, Var};
 use crate::tensor::Tensor;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -36,15 +34,6 @@ pub struct HeldOut {
     batches: Vec<PairBatch>,
 }
 
-/// Loss and in-batch accuracy of held-out pairs, batch norm with its running statistics.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct HeldOutScore {
-    /// Mean loss, in nats.
-    pub loss: f32,
-    /// Share of anchors that picked their own positive.
-    pub accuracy: f32,
-}
-
 impl HeldOut {
     /// Decodes the pairs: batches as large as in training, or as there are recordings.
     ///
@@ -64,26 +53,14 @@ impl HeldOut {
         self.pairs
     }
 
-    /// Pairs in all batches.
-    pub fn total_pairs(&self) -> usize {
-        self.pairs * self.batches.len()
-    }
-
     /// Measures. Waits for the device.
-    pub fn measure(&self, state: &State) -> HeldOutScore {
-        let cx = Ctx::inference(&state.gpu);
-        // Anchors among positives whatever the method, so that methods can be compared.
-        let contrast = if state.contrast() == Contrast::All { Contrast::OneWay } else { state.contrast() };
-        let targets = Targets::new(&state.gpu, self.pairs, contrast);
-        let (mut loss, mut correct) = (0.0, 0.0);
-        for batch in &self.batches {
-            let samples = Tensor::from_slice(&state.gpu, &[2 * self.pairs, SEGMENT_SAMPLES], &batch.samples);
-            let h = state.model.encode(&cx, &Var::constant(state.front_end.features(&samples)), 0);
-            let out = state.model.head.loss(&cx, &h, &targets);
-            loss += out.loss.value.read::<f32>()[0];
-            correct += out.correct.read::<f32>()[0];
-        }
-        HeldOutScore { loss: loss / self.batches.len() as f32, accuracy: correct / self.total_pairs() as f32 }
+    pub fn measure(&self, learner: &dyn Learner) -> Score {
+        let of_batch = |batch: &PairBatch| {
+            learner.score(&Tensor::from_slice(learner.gpu(), &[2 * self.pairs, SEGMENT_SAMPLES], &batch.samples))
+        };
+        let scores: Vec<Score> = self.batches.iter().map(of_batch).collect();
+        let mean = |value: fn(&Score) -> f32| scores.iter().map(value).sum::<f32>() / scores.len() as f32;
+        Score { loss: mean(|score| score.loss), accuracy: mean(|score| score.accuracy) }
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::TrainError;
 use super::config::TrainConfig;
+use super::learner::{self, Learner};
 use super::progress::human_bytes;
-use super::step::{State, kept_for_the_way_back, train_step};
 use crate::audio::SEGMENT_SAMPLES;
 use crate::frontend::InputNorm;
 use crate::gpu::{Caps, Gpu, GpuError, catch};
@@ -41,7 +41,7 @@ pub struct KeptByOp {
 
 /// A step that is followed on a device of the given capabilities.
 struct Follower {
-    state: State,
+    learner: Box<dyn Learner>,
     parameter_bytes: u64,
 }
 
@@ -50,18 +50,18 @@ impl Follower {
         catch(|| {
             let gpu = Gpu::dry_run(caps.clone());
             // Any scaling but none takes the same memory.
-            let state = State::new(&gpu, config, InputNorm::PAPER, u64::MAX);
-            Follower { parameter_bytes: state.model.params.grads().size_bytes(), state }
+            let learner = learner::start(&gpu, config, InputNorm::PAPER, u64::MAX);
+            Follower { parameter_bytes: learner.model().params().grads().size_bytes(), learner }
         })
     }
 
     fn forecast(&mut self, batch: usize) -> Result<Forecast, GpuError> {
-        let gpu = self.state.gpu.clone();
+        let gpu = self.learner.gpu().clone();
         // Never touched, so never really taken.
         let samples = vec![0.0; 2 * batch * SEGMENT_SAMPLES];
         catch(|| {
-            self.state.set_batch(batch);
-            let (saved, in_use_bytes) = kept_for_the_way_back(&self.state);
+            self.learner.set_batch(batch);
+            let (saved, in_use_bytes) = self.learner.kept_for_the_way_back();
             let mut by_op = BTreeMap::<_, KeptByOp>::new();
             for op in saved.iter().filter(|op| op.bytes > 0) {
                 let sum = by_op.entry(op.name).or_insert(KeptByOp { name: op.name, ops: 0, bytes: 0 });
@@ -74,8 +74,8 @@ impl Follower {
             gpu.reset_peak();
             let lasting_bytes = gpu.memory().in_use_bytes;
             // The second step finds the first one's results still in flight.
-            let first = train_step(&mut self.state, &samples, true);
-            train_step(&mut self.state, &samples, true).wait();
+            let first = self.learner.train_step(&samples, true);
+            self.learner.train_step(&samples, true).wait();
             first.wait();
             let memory = gpu.memory();
             Forecast {

@@ -1,17 +1,20 @@
 //! Training: configuration, the loop, checkpoints, and what is recorded of a run.
 //!
-//! Read in this order: [`recipe`] (every setting), [`config`] (where settings come from), [`step`] (one step), [`trainer`] (the loop around it), [`checkpoint`].
+//! Read in this order: [`recipe`] (every setting), [`config`] (where settings come from), [`step`] (one step; [`next_code`] for that method), [`trainer`] (the loop around it), [`checkpoint`].
 
 pub mod atomic;
 pub mod augment;
 pub mod bytes;
 pub mod checkpoint;
+pub mod codes;
 pub mod config;
 pub mod environment;
 mod error;
 pub mod held_out;
+pub mod learner;
 pub mod memory;
 pub mod metrics;
+pub mod next_code;
 pub mod prepare;
 pub mod progress;
 pub mod recipe;

@@ -1,8 +1,8 @@
 //! What comes before the first step: kernels are tuned to its shapes and compiled on all cores, with a bar.
 
 use super::config::TrainConfig;
+use super::learner;
 use super::progress::bar;
-use super::step::{State, train_step};
 use crate::audio::SEGMENT_SAMPLES;
 use crate::frontend::InputNorm;
 use crate::gpu::{Gpu, Tuned};
@@ -38,10 +38,10 @@ pub fn prepare(gpu: &Gpu, step: &dyn Fn(&Gpu)) -> Prepared {
 /// Prepares the device for the steps of a run.
 pub fn for_training(gpu: &Gpu, config: &TrainConfig) -> Prepared {
     let step = |dry: &Gpu| {
-        let mut state = State::new(dry, config, InputNorm::PAPER, u64::MAX);
+        let mut learner = learner::start(dry, config, InputNorm::PAPER, u64::MAX);
         // Never touched, so never really taken.
         let samples = vec![0.0; 2 * config.batch * SEGMENT_SAMPLES];
-        train_step(&mut state, &samples, true).wait();
+        learner.train_step(&samples, true).wait();
     };
     prepare(gpu, &step)
 }

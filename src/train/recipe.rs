@@ -3,6 +3,7 @@
 use super::augment::Augmentation;
 use super::bytes::Bytes;
 use crate::nn::efficientnet::{Features, Pooling};
+use crate::nn::transformer::Positions;
 use crate::optim::{Decay, EpsConvention};
 use crate::tensor::Storage;
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,8 @@ pub enum Method {
     Cola,
     /// A segment and what augmentation makes of it belong together (Chen et al. 2020; for audio, Verma and Smith 2020).
     Simclr,
+    /// Which code comes next, given those before it (Verma and Smith 2020).
+    Nextcode,
 }
 
 /// Where the level of a segment is taken from.
@@ -187,6 +190,29 @@ pub struct TrainConfig {
     /// Whether a block with a shortcut starts as nothing but its shortcut.
     pub zero_init_residual: bool,
 
+    /// Frames of a patch, with `nextcode`, as all up to `dropout`.
+    pub patch_frames: usize,
+    /// Mel bands of a patch.
+    pub patch_bands: usize,
+    /// Numbers that the auto-encoder makes of a patch.
+    pub bottleneck: usize,
+    /// Number of codes, K.
+    pub codes: usize,
+    /// Steps that the auto-encoder is trained for, before those of the run.
+    pub codes_steps: u64,
+    /// Vectors a round of k-means; 0 for all.
+    pub codes_batch: usize,
+    /// Blocks of the transformer.
+    pub layers: usize,
+    /// Length of its states.
+    pub width: usize,
+    /// Heads of its attention.
+    pub heads: usize,
+    /// How it knows where a code stands.
+    pub positions: Positions,
+    /// Rate of its dropout.
+    pub dropout: f64,
+
     /// How maps are stored for the way back.
     pub precision: Precision,
 
@@ -285,6 +311,17 @@ impl TrainConfig {
                 temperature: 0.1,
                 ..self
             },
+            Method::Nextcode => TrainConfig {
+                method,
+                // Auto-encoder and k-means want numbers of about 1.
+                input_norm: InputScaling::Standard,
+                lr: 5e-4,
+                warmup: 50,
+                schedule: Decay::Cosine,
+                // Customary for transformers: attention now and then sends a gradient many times as large as the rest.
+                clip: 1.0,
+                ..self
+            },
         }
     }
 
@@ -318,6 +355,17 @@ impl TrainConfig {
             stochastic_depth: 0.0,
             bn_momentum: 0.01,
             zero_init_residual: false,
+            patch_frames: 4,
+            patch_bands: 16,
+            bottleneck: 64,
+            codes: 128,
+            codes_steps: 300,
+            codes_batch: 0,
+            layers: 6,
+            width: 256,
+            heads: 8,
+            positions: Positions::Rotary,
+            dropout: 0.0,
             precision: Precision::F32,
             optimizer: OptimizerKind::Adam,
             lr: 1e-4,

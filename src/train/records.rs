@@ -74,7 +74,7 @@ impl Records {
                 ));
             }
             if let Some(accuracy) = record.held_out_accuracy {
-                progress.note(&format!("step {}: held-out in-batch accuracy {:.1}%", record.step, 100.0 * accuracy));
+                progress.note(&format!("step {}: held-out accuracy {:.1}%", record.step, 100.0 * accuracy));
             }
         }
         Ok(())

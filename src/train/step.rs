@@ -1,4 +1,4 @@
-//! One training step, used by the trainer, `bench step` and the memory forecast alike.
+//! One training step of the contrastive methods, used by the trainer, `bench step` and the memory forecast alike.
 //!
 //! A batch that the device cannot take whole goes through the encoder in chunks (Gao et al. 2021, "Scaling deep
 //! contrastive learning batch size under memory limited setup"): all chunks once without a tape; the loss of the whole
@@ -7,11 +7,13 @@
 
 use super::augment::Augment;
 use super::config::TrainConfig;
+use super::learner::{Learner, Score};
 use crate::audio::SEGMENT_SAMPLES;
 use crate::frontend::{FrontEnd, InputNorm};
 use crate::gpu::{Gpu, Pending};
 use crate::nn::cola::{Contrast, Targets};
 use crate::nn::model::ColaModel;
+use crate::nn::network::Stored;
 use crate::ops::columns::{add_columns, two_ranges};
 use crate::ops::softmax_xent::SoftmaxXent;
 use crate::optim::{Adam, Schedule};
@@ -53,21 +55,6 @@ impl State {
             chunk: config.chunk,
             targets: Targets::new(gpu, config.batch, config.contrast()),
         }
-    }
-
-    /// From now on a batch has so many pairs.
-    pub fn set_batch(&mut self, pairs: usize) {
-        self.targets = Targets::new(&self.gpu, pairs, self.contrast());
-    }
-
-    /// Pairs in a batch.
-    pub fn batch(&self) -> usize {
-        self.targets.pairs()
-    }
-
-    /// What segments choose among.
-    pub fn contrast(&self) -> Contrast {
-        self.targets.contrast()
     }
 
     /// The pairs that go through the encoder together.
@@ -138,19 +125,13 @@ pub fn train_step_on_device(state: &mut State, samples: Tensor, keep_pooled: boo
 }
 
 fn step(state: &mut State, samples: impl FnMut(&Gpu, Range<usize>) -> Tensor, keep_pooled: bool) -> StepPending {
-    let gpu = state.gpu.clone();
     state.model.params.zero_grad();
     let out = gradient(state, samples, true);
     let lr = state.schedule.at(state.optimizer.steps);
     let grad_squares = state.optimizer.step(&state.model.params, lr);
 
-    // One read-back for the three numbers.
-    let numbers = Tensor::empty(&gpu, "step results", &[3]);
-    for (i, number) in [&out.loss, &out.correct, &grad_squares].into_iter().enumerate() {
-        numbers.slice(i, &[1]).copy_from(number);
-    }
-    let pooled = keep_pooled.then(|| out.h.read_later());
-    StepPending { lr, choices: state.targets.choices(), numbers: numbers.read_later(), pooled }
+    let pooled = keep_pooled.then_some(&out.h);
+    StepPending::read(lr, state.targets.choices(), [&out.loss, &out.correct, &grad_squares], pooled)
 }
 
 /// What [`gradient`] leaves besides the gradient.
@@ -215,22 +196,83 @@ pub fn gradient(
     BatchLoss { loss: loss.value, correct, h }
 }
 
-/// What each op of a step keeps for the way back, in forward order, and the bytes in use when the way back begins; of a
-/// chunk, where the batch is cut. For dry runs: there are no samples.
-pub fn kept_for_the_way_back(state: &State) -> (Vec<SavedBytes>, u64) {
-    let pairs = state.chunks()[0].len();
-    let input = {
-        let samples = Tensor::empty(&state.gpu, "samples", &[2 * pairs, SEGMENT_SAMPLES]);
-        state.augment.features(&state.front_end, &samples, 0)
-    };
-    let tape = Tape::new();
-    let cx = state.training(Some(&tape));
-    let h = state.model.encode(&cx, &Var::constant(input), 0);
-    let _outputs = (pairs == state.batch()).then(|| state.model.head.loss(&cx, &h, &state.targets));
-    (tape.saved(), state.gpu.memory().in_use_bytes)
+impl Learner for State {
+    fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
+    fn model(&self) -> &dyn Stored {
+        &self.model
+    }
+
+    fn batch(&self) -> usize {
+        self.targets.pairs()
+    }
+
+    fn set_batch(&mut self, pairs: usize) {
+        self.targets = Targets::new(&self.gpu, pairs, self.targets.contrast());
+    }
+
+    fn steps(&self) -> u64 {
+        self.optimizer.steps
+    }
+
+    fn set_steps(&mut self, steps: u64) {
+        self.optimizer.steps = steps;
+    }
+
+    fn length(&self) -> u64 {
+        self.schedule.total_steps
+    }
+
+    fn set_length(&mut self, steps: u64) {
+        self.schedule.total_steps = steps;
+    }
+
+    fn train_step(&mut self, samples: &[f32], keep_pooled: bool) -> StepPending {
+        train_step(self, samples, keep_pooled)
+    }
+
+    /// Batch norm has its running statistics, and anchors choose among positives whatever the method, so that methods can
+    /// be compared.
+    fn score(&self, samples: &Tensor) -> Score {
+        let pairs = samples.dims2()[0] / 2;
+        let contrast = match self.targets.contrast() {
+            Contrast::All => Contrast::OneWay,
+            contrast => contrast,
+        };
+        let cx = Ctx::inference(&self.gpu);
+        let h = self.model.encode(&cx, &Var::constant(self.front_end.features(samples)), 0);
+        let out = self.model.head.loss(&cx, &h, &Targets::new(&self.gpu, pairs, contrast));
+        let [loss, correct] = [&out.loss.value, &out.correct].map(|number| number.read::<f32>()[0]);
+        Score { loss, accuracy: correct / pairs as f32 }
+    }
+
+    fn kept_for_the_way_back(&self) -> (Vec<SavedBytes>, u64) {
+        let pairs = self.chunks()[0].len();
+        let input = {
+            let samples = Tensor::empty(&self.gpu, "samples", &[2 * pairs, SEGMENT_SAMPLES]);
+            self.augment.features(&self.front_end, &samples, 0)
+        };
+        let tape = Tape::new();
+        let cx = self.training(Some(&tape));
+        let h = self.model.encode(&cx, &Var::constant(input), 0);
+        let _outputs = (pairs == self.batch()).then(|| self.model.head.loss(&cx, &h, &self.targets));
+        (tape.saved(), self.gpu.memory().in_use_bytes)
+    }
 }
 
 impl StepPending {
+    /// Of a step whose loss, number of right choices and squared gradient norm, each `[1]`, are on their way.
+    pub(super) fn read(lr: f64, choices: usize, numbers: [&Tensor; 3], pooled: Option<&Tensor>) -> StepPending {
+        // One read-back for the three.
+        let together = Tensor::empty(numbers[0].gpu(), "step results", &[3]);
+        for (i, number) in numbers.into_iter().enumerate() {
+            together.slice(i, &[1]).copy_from(number);
+        }
+        StepPending { lr, choices, numbers: together.read_later(), pooled: pooled.map(Tensor::read_later) }
+    }
+
     /// Waits until the device has done the step.
     pub fn wait(self) -> StepResult {
         let numbers: Vec<f32> = self.numbers.wait();

@@ -7,12 +7,13 @@
 use super::checkpoint::{self, Part, RunState, Weights};
 use super::config::{InputScaling, Method, TrainConfig};
 use super::error::TrainError;
-use super::held_out::{self, HeldOut, HeldOutScore};
+use super::held_out::{self, HeldOut};
+use super::learner::{self, Learner, Preparation, Prepared, Score};
 use super::memory;
 use super::metrics::StepMetrics;
 use super::prepare;
 use super::records::Records;
-use super::step::{State, StepPending, StepResult, train_step};
+use super::step::{StepPending, StepResult};
 use crate::audio::{Clip, Loader, LoaderConfig, PairBatch, SEGMENT_SAMPLES};
 use crate::eval::geometry::{alignment, uniformity};
 use crate::eval::projection::effective_rank;
@@ -56,7 +57,7 @@ pub struct Outcome {
     /// Whether all steps were done; else it was stopped.
     pub finished: bool,
     /// The last held-out score, and among how many pairs it chooses, if recordings were held out.
-    pub held_out: Option<(HeldOutScore, usize)>,
+    pub held_out: Option<(Score, usize)>,
     /// Clips that turned out unusable while training, with the reason.
     pub skipped: Vec<(PathBuf, crate::audio::AudioError)>,
 }
@@ -74,7 +75,9 @@ struct Trainer<'a> {
     config: &'a TrainConfig,
     run: &'a Path,
     stop: &'a AtomicBool,
-    state: State,
+    learner: Box<dyn Learner>,
+    /// Clips to train on.
+    clips: Arc<Vec<Clip>>,
     loader: Loader,
     held_out: Option<HeldOut>,
     records: Records,
@@ -82,7 +85,7 @@ struct Trainer<'a> {
     in_flight: VecDeque<(PairBatch, StepPending)>,
     /// Losses since the last checkpoint, to tell the best one.
     losses: Vec<f32>,
-    last_score: Option<HeldOutScore>,
+    last_score: Option<Score>,
     seconds_before: f64,
     /// When this process began, and when its last step and its first one were done.
     began: Instant,
@@ -99,27 +102,27 @@ impl<'a> Trainer<'a> {
         let (train, held) = held_out::split(clips, config.held_out, config.seed);
         let train = Arc::new(train);
         let loading = loader_config(config);
-        let (state, saved) = match checkpoint::find(run)? {
+        let (learner, saved) = match checkpoint::find(run)? {
             Some(saved) if saved.data != data => {
                 return Err(TrainError::DataChanged { run: run.to_owned(), was: saved.data, now: data });
             }
             Some(saved) => {
-                let mut state = State::new(gpu, config, saved.input_norm, UNKNOWN);
-                let saved = checkpoint::load(run, &state.model, &config.fingerprint())?;
-                state.optimizer.steps = saved.step;
-                (state, saved)
+                let mut learner = learner::start(gpu, config, saved.input_norm, UNKNOWN);
+                let saved = checkpoint::load(run, learner.model(), &config.fingerprint())?;
+                learner.set_steps(saved.step);
+                (learner, saved)
             }
             None => {
                 let norm = input_norm(gpu, &train, config)?;
                 let saved = RunState::new(norm, config.recipe.name(), config.fingerprint(), data);
-                let state = State::new(gpu, config, norm, UNKNOWN);
+                let learner = learner::start(gpu, config, norm, UNKNOWN);
                 if !config.init.as_os_str().is_empty() {
-                    Weights::open(&config.init)?.load_into(&state.model, Part::Encoder)?;
+                    Weights::open(&config.init)?.load_into(learner.model(), Part::Encoder)?;
                 }
-                (state, saved)
+                (learner, saved)
             }
         };
-        let loader = Loader::start(train, loading.clone(), saved.step)?;
+        let loader = Loader::start(train.clone(), loading.clone(), saved.step)?;
         let held_out = match held.is_empty() {
             true => None,
             false => Some(HeldOut::load(
@@ -134,7 +137,8 @@ impl<'a> Trainer<'a> {
             config,
             run,
             stop,
-            state,
+            learner,
+            clips: train,
             loader,
             held_out,
             records,
@@ -153,11 +157,16 @@ impl<'a> Trainer<'a> {
         self.settle_length();
         if self.step() == 0 {
             self.save(true)?;
+            match self.prepare()? {
+                Prepared::Nothing => (),
+                Prepared::Learnt => self.save(true)?,
+                Prepared::Stopped => return Ok(self.outcome()),
+            }
         }
         while self.step() < self.length() && !self.stop.load(Ordering::Relaxed) && !self.out_of_time() {
             let mut batch = self.loader.next()?;
             let keep_pooled = self.step().is_multiple_of(SPREAD_EVERY);
-            let pending = train_step(&mut self.state, &std::mem::take(&mut batch.samples), keep_pooled);
+            let pending = self.learner.train_step(&std::mem::take(&mut batch.samples), keep_pooled);
             self.in_flight.push_back((batch, pending));
             self.drain(IN_FLIGHT - 1, None)?;
             let settled = self.settle_length();
@@ -167,25 +176,35 @@ impl<'a> Trainer<'a> {
         }
         self.checkpoint()?;
         self.records.finish();
-        Ok(Outcome {
+        Ok(self.outcome())
+    }
+
+    fn outcome(&self) -> Outcome {
+        Outcome {
             steps: self.step(),
             finished: self.step() >= self.length() || self.out_of_time(),
             held_out: self.last_score.zip(self.held_out.as_ref().map(HeldOut::pairs)),
             skipped: self.loader.skipped(),
-        })
+        }
+    }
+
+    /// What some methods learn before the first step.
+    fn prepare(&mut self) -> Result<Prepared, TrainError> {
+        let Trainer { config, run, stop, .. } = *self;
+        self.learner.prepare(&Preparation { clips: &self.clips, config, run, data: &self.saved.data, stop })
     }
 
     /// Steps recorded so far, those in flight included.
     fn step(&self) -> u64 {
-        self.state.optimizer.steps
+        self.learner.steps()
     }
 
     fn length(&self) -> u64 {
-        self.state.schedule.total_steps
+        self.learner.length()
     }
 
     /// Waits for steps until at most `most` are in flight. `score` belongs to the last of them.
-    fn drain(&mut self, most: usize, score: Option<HeldOutScore>) -> Result<(), TrainError> {
+    fn drain(&mut self, most: usize, score: Option<Score>) -> Result<(), TrainError> {
         while self.in_flight.len() > most {
             let Some((batch, pending)) = self.in_flight.pop_front() else { break };
             let score = score.filter(|_| self.in_flight.is_empty());
@@ -195,7 +214,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// Notes the numbers of a step.
-    fn done(&mut self, batch: &PairBatch, result: StepResult, score: Option<HeldOutScore>) -> Result<(), TrainError> {
+    fn done(&mut self, batch: &PairBatch, result: StepResult, score: Option<Score>) -> Result<(), TrainError> {
         let now = Instant::now();
         let wall = (now - self.last_done).as_secs_f64().max(1e-9);
         self.last_done = now;
@@ -210,14 +229,14 @@ impl<'a> Trainer<'a> {
             });
         }
         self.losses.push(result.loss);
-        let spread = result.pooled.map(|pooled| Spread::of(&pooled, self.state.batch()));
+        let spread = result.pooled.map(|pooled| Spread::of(&pooled, self.learner.batch()));
         let record = StepMetrics {
             step,
             epoch: batch.epoch,
             loss: result.loss,
             accuracy: result.accuracy,
             lr: result.lr,
-            segments_per_second: (2.0 * self.state.batch() as f64 / wall) as f32,
+            segments_per_second: (2.0 * self.learner.batch() as f64 / wall) as f32,
             wait_percent: (batch.wait_ms / (10.0 * wall)).min(100.0) as f32,
             grad_norm: Some(result.grad_norm),
             effective_rank: spread.map(|s| s.effective_rank),
@@ -226,7 +245,7 @@ impl<'a> Trainer<'a> {
             held_out_loss: score.map(|s| s.loss),
             held_out_accuracy: score.map(|s| s.accuracy),
         };
-        self.records.step(&record, self.length(), self.state.gpu.memory().peak_bytes)?;
+        self.records.step(&record, self.length(), self.learner.gpu().memory().peak_bytes)?;
         Ok(())
     }
 
@@ -235,7 +254,7 @@ impl<'a> Trainer<'a> {
         if self.saved.step == self.step() {
             return Ok(());
         }
-        let score = self.held_out.as_ref().map(|held_out| held_out.measure(&self.state));
+        let score = self.held_out.as_ref().map(|held_out| held_out.measure(&*self.learner));
         self.drain(0, score)?;
         self.last_score = score.or(self.last_score);
         let mean = self.losses.iter().sum::<f32>() / self.losses.len() as f32;
@@ -254,7 +273,7 @@ impl<'a> Trainer<'a> {
         self.saved.step = self.step();
         self.saved.total_steps = self.length();
         self.saved.seconds = self.seconds();
-        checkpoint::save(self.run, &self.state.model, &self.saved, best)?;
+        checkpoint::save(self.run, self.learner.model(), &self.saved, best)?;
         tracing::debug!(step = self.saved.step, best, "checkpoint saved");
         Ok(())
     }
@@ -296,7 +315,7 @@ impl<'a> Trainer<'a> {
     }
 
     fn set_length(&mut self, steps: u64) {
-        self.state.schedule.total_steps = steps;
+        self.learner.set_length(steps);
     }
 }
 
@@ -312,7 +331,8 @@ fn describe(clips: &[Clip]) -> String {
     format!("{} clips ({sum:08x})", clips.len())
 }
 
-fn loader_config(config: &TrainConfig) -> LoaderConfig {
+/// How the configuration has audio loaded.
+pub(super) fn loader_config(config: &TrainConfig) -> LoaderConfig {
     LoaderConfig {
         batch: config.batch,
         seed: config.seed,

@@ -10,6 +10,8 @@ use super::html::escape;
 use super::metrics::{Confusion, ProbeScore};
 use super::plot::ScatterPlot;
 use super::retrieval::NeighbourScore;
+use crate::train::codes::CodesReport;
+use crate::train::config::Method;
 use crate::train::metrics::StepMetrics;
 
 pub use verdict::verdict;
@@ -23,6 +25,8 @@ pub struct Report {
     pub intro: Option<String>,
     /// Curves of the run.
     pub training: Option<Training>,
+    /// What the codes of the next-code method are worth.
+    pub codes: Option<CodesReport>,
     /// Scores of all representations on all tasks.
     pub probes: Vec<ProbeScore>,
     /// What nearest neighbours say about the same representations.
@@ -50,7 +54,9 @@ pub struct Training {
     pub steps: Vec<StepMetrics>,
     /// Clips in a batch.
     pub batch: usize,
-    /// Among how many segments each looks for its other half.
+    /// What is learned, which the words follow.
+    pub method: Method,
+    /// Among how many segments each looks for its other half, or how many codes there are.
     pub candidates: usize,
 }
 
@@ -94,6 +100,7 @@ impl Report {
         let body = [
             self.head(),
             self.training_section(),
+            self.codes_section(),
             self.probe_section(),
             self.retrieval_section(),
             self.table_sections(),
@@ -152,17 +159,41 @@ impl Training {
     fn in_words(&self) -> Option<String> {
         let last = self.steps.last()?;
         Some(format!(
-            "In {} steps of {} clips the loss went from {:.2} to {:.2}, and the share of segments that find their \
-             other half among {} from {} to {} (chance {}).",
+            "In {} steps of {} clips the loss went from {:.2} to {:.2}, and the share of {}, among {}, from {} to {} \
+             (chance {}).",
             grouped(last.step),
             self.batch,
             self.at_start(|record| record.loss),
             self.at_end(|record| record.loss),
+            self.right_choices(),
             self.candidates,
             percent(self.at_start(|record| record.accuracy)),
             percent(self.at_end(|record| record.accuracy)),
             percent(1.0 / self.candidates as f64),
         ))
+    }
+
+    /// What the accuracy is a share of.
+    fn right_choices(&self) -> &'static str {
+        match self.method {
+            Method::Cola | Method::Simclr => "segments that find their other half",
+            Method::Nextcode => "codes that are foretold",
+        }
+    }
+
+    /// Of the curve.
+    fn loss_title(&self) -> &'static str {
+        match self.method {
+            Method::Cola | Method::Simclr => "Contrastive loss",
+            Method::Nextcode => "Loss of the next code",
+        }
+    }
+
+    fn accuracy_name(&self) -> &'static str {
+        match self.method {
+            Method::Cola | Method::Simclr => "in-batch accuracy",
+            Method::Nextcode => "accuracy of the next code",
+        }
     }
 }
 

@@ -27,15 +27,15 @@ impl Report {
             (name.to_owned(), points.collect())
         };
         let loss = CurvePlot {
-            title: "Contrastive loss".into(),
+            title: training.loss_title().into(),
             x_label: "step".into(),
             curves: vec![curve("nats, each step faint, mean strong", |record| record.loss)],
             ..CurvePlot::default()
         };
         let chance = 1.0 / training.candidates as f64;
-        let found = curve("segments that find their other half", |record| record.accuracy);
+        let found = curve(training.right_choices(), |record| record.accuracy);
         let accuracy = CurvePlot {
-            title: "In-batch accuracy".into(),
+            title: capitalised(training.accuracy_name()),
             x_label: "step".into(),
             curves: match training.steps.iter().any(|record| record.held_out_accuracy.is_some()) {
                 true => {
@@ -48,6 +48,22 @@ impl Report {
         };
         let figures = figure(&loss.to_svg()) + &figure(&accuracy.to_svg());
         section("Training", "", &format!("<div class=\"pair\">\n{figures}</div>\n"))
+    }
+
+    pub(super) fn codes_section(&self) -> String {
+        let Some(codes) = &self.codes else { return String::new() };
+        let total = codes.counts.iter().sum::<u64>() as f64;
+        let mut shares: Vec<f64> = codes.counts.iter().map(|&count| count as f64 / total).collect();
+        shares.sort_unstable_by(|a, b| b.total_cmp(a));
+        let points = shares.iter().enumerate().map(|(i, &share)| ((i + 1) as f64, share)).collect();
+        let plot = CurvePlot {
+            title: "Use of the codes, the most frequent first".into(),
+            x_label: "code".into(),
+            curves: vec![("share of the patches".into(), points)],
+            reference: Some(("equal use".into(), 1.0 / shares.len() as f64)),
+            percent: true,
+        };
+        section("Codes", &escape(&capitalised(&(codes.in_words() + "."))), &figure(&plot.to_svg()))
     }
 
     pub(super) fn probe_section(&self) -> String {
@@ -208,12 +224,18 @@ fn key_figures(training: &Training) -> String {
         ("steps", grouped(last.step)),
         ("segments seen", grouped(training.segments())),
         ("loss at the end", format!("{:.3}", training.at_end(|record| record.loss))),
-        ("in-batch accuracy", percent(training.at_end(|record| record.accuracy))),
+        (training.accuracy_name(), percent(training.at_end(|record| record.accuracy))),
         ("segments a second", format!("{:.1}", speeds[speeds.len() / 2])),
     ];
     figures.extend(rank.map(|rank| ("effective rank of features", format!("{rank:.1}"))));
     let tiles: String = figures.iter().map(|(what, value)| format!("<li><b>{value}</b> {what}</li>\n")).collect();
     format!("<ul class=\"figures\">\n{tiles}</ul>\n")
+}
+
+/// With a capital letter.
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn section(title: &str, note: &str, body: &str) -> String {

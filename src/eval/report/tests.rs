@@ -1,6 +1,8 @@
 use super::*;
 use crate::eval::heatmap::heatmap_png;
 use crate::eval::retrieval::Retrieval;
+use crate::train::codes::CodesReport;
+use crate::train::config::Method;
 
 fn record(step: u64) -> StepMetrics {
     StepMetrics {
@@ -31,12 +33,29 @@ fn score(representation: &str, balanced_accuracy: f64) -> ProbeScore {
     }
 }
 
+fn codes() -> CodesReport {
+    CodesReport {
+        explained_by_vectors: 0.913,
+        explained_by_codes: 0.7,
+        used: 3,
+        perplexity: 2.6,
+        counts: vec![10, 0, 25, 5],
+        inertia: vec![3.0, 2.0],
+    }
+}
+
 fn full() -> Report {
     let nasty = "<script>alert('x')</script> & \"co\".wav";
     Report {
         title: nasty.into(),
         intro: Some(nasty.into()),
-        training: Some(Training { steps: (1..=200).map(record).collect(), batch: 64, candidates: 64 }),
+        training: Some(Training {
+            steps: (1..=200).map(record).collect(),
+            batch: 64,
+            method: Method::Cola,
+            candidates: 64,
+        }),
+        codes: Some(codes()),
         probes: vec![score("untrained encoder", 0.4), score("pre-trained", 0.6)],
         neighbour_scores: vec![NeighbourScore {
             task: nasty.into(),
@@ -158,7 +177,7 @@ fn every_element_is_closed() {
 fn missing_parts_are_left_out() {
     let report = Report {
         title: "empty".into(),
-        training: Some(Training { steps: vec![], batch: 8, candidates: 8 }),
+        training: Some(Training { steps: vec![], batch: 8, method: Method::Cola, candidates: 8 }),
         ..Report::default()
     };
     let html = report.to_html();
@@ -168,7 +187,7 @@ fn missing_parts_are_left_out() {
 
 #[test]
 fn one_step_is_enough_for_a_page() {
-    let training = Training { steps: vec![record(1)], batch: 8, candidates: 8 };
+    let training = Training { steps: vec![record(1)], batch: 8, method: Method::Cola, candidates: 8 };
     let text = training.in_words().unwrap();
     assert!(text.contains("from 4.00 to 4.00"), "{text}");
     let report = Report { training: Some(training), ..Report::default() };
@@ -179,4 +198,22 @@ fn one_step_is_enough_for_a_page() {
 fn thousands_are_grouped() {
     let text = [0, 999, 1000, 1_234_567].map(grouped);
     assert_eq!(text, ["0", "999", "1,000", "1,234,567"]);
+}
+
+#[test]
+fn a_next_code_run_is_told_in_its_own_words() {
+    let steps = (1..=200).map(record).collect();
+    let training = Training { steps, batch: 64, method: Method::Nextcode, candidates: 4 };
+    let report = Report { training: Some(training), codes: Some(codes()), ..Report::default() };
+    let (html, text) = (report.to_html(), report.summary());
+    assert!(
+        text.contains("share of codes that are foretold, among 4, from") && text.contains("chance 25.0%"),
+        "{text}"
+    );
+    for part in
+        ["Loss of the next code", "Accuracy of the next code", "3 of 4 codes are in use", "91.3%", "Use of the codes"]
+    {
+        assert!(html.contains(part), "{part}");
+    }
+    assert!(!html.contains("other half") && !html.contains("ontrastive"));
 }

@@ -44,8 +44,8 @@ pub fn fit(
     resources: Resources,
     mut on_step: impl FnMut(u64),
 ) -> Result<(Fitted, Vec<(PathBuf, AudioError)>), TransferError> {
-    let (gpu, model) = (encoder.gpu(), encoder.model());
-    let features = model.config().pooling.features();
+    let (gpu, network) = (encoder.gpu(), encoder.network());
+    let features = network.trained_len();
     let head = LinearHead::new(gpu, features, task.labels.len());
     let criterion = Criterion::new(task, config.class_weights);
     let train = task.of_split(Split::Train);
@@ -64,13 +64,13 @@ pub fn fit(
             let cx = Ctx::training(gpu, &tape);
             let samples = Tensor::from_slice(gpu, &[config.batch, SEGMENT_SAMPLES], &batch.samples);
             let input = Var::constant(encoder.front_end().features(&samples));
-            let h = model.encode(&cx, &input, step);
+            let h = network.encode(&cx, &input, step);
             let loss = criterion.loss(&cx, &head.logits(&cx, &h), &batch.clips);
-            model.params.zero_grad();
+            network.params().zero_grad();
             head.params.zero_grad();
             let value = loss.value.clone();
             tape.backward(&loss, Tensor::from_slice(gpu, &[1], &[1.0f32]));
-            optimizers[0].step(&model.params, config.encoder_lr);
+            optimizers[0].step(network.params(), config.encoder_lr);
             optimizers[1].step(&head.params, config.head_lr(features));
             in_flight.push_back(value.read_later());
             while in_flight.len() >= IN_FLIGHT {
@@ -117,17 +117,21 @@ struct Snapshot {
 
 impl Snapshot {
     fn of(encoder: &Encoder, head: &LinearHead) -> Snapshot {
-        let model = encoder.model();
-        Snapshot { params: model.params.read_all(Slab::Values), state: model.state.read_all(), head: head.read() }
+        let network = encoder.network();
+        Snapshot {
+            params: network.params().read_all(Slab::Values),
+            state: network.state().read_all(),
+            head: head.read(),
+        }
     }
 
     fn put_back(&self, encoder: &Encoder, head: &LinearHead) {
-        let model = encoder.model();
+        let network = encoder.network();
         for array in &self.params {
-            model.params.write(Slab::Values, &array.name, &array.data).expect("read from this model");
+            network.params().write(Slab::Values, &array.name, &array.data).expect("read from this model");
         }
         for array in &self.state {
-            model.state.write(&array.name, &array.data).expect("read from this model");
+            network.state().write(&array.name, &array.data).expect("read from this model");
         }
         head.write(&self.head);
     }
@@ -152,7 +156,7 @@ fn predict(
         workers,
         |samples| {
             let input = Var::constant(encoder.front_end().features(samples));
-            head.logits(&cx, &encoder.model().encode(&cx, &input, 0)).value
+            head.logits(&cx, &encoder.network().encode(&cx, &input, 0)).value
         },
         |rows, logits| {
             let columns = logits.len() / labels;

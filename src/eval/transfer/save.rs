@@ -2,14 +2,15 @@
 
 use super::{Fitted, Mode, Task};
 use crate::eval::encoder::Encoder;
-use crate::nn::efficientnet::{Features, PREFIX};
+use crate::nn::efficientnet::Features;
+use crate::nn::network::NetworkConfig;
 use crate::nn::{NamedArray, Slab};
 use crate::train::atomic::{WriteError, write_atomic};
 use crate::train::checkpoint::{ModelInfo, write_weights};
 use std::io::Write;
 use std::path::Path;
 
-/// Writes `model.safetensors` (the encoder under timm's names, `classifier.weight` `[labels, features]` and
+/// Writes `model.safetensors` (the encoder, an EfficientNet under timm's names, `classifier.weight` `[labels, features]` and
 /// `classifier.bias`, which stand behind the encoder's vectors) and `labels.json`, their names in order, into a folder.
 ///
 /// The file is also weights of an encoder as any other: what reads those passes over the classifier.
@@ -20,15 +21,15 @@ pub fn save(folder: &Path, encoder: &Encoder, task: &Task, fitted: &Fitted, mode
     std::fs::create_dir_all(folder).map_err(|source| WriteError::new(folder, source))?;
     let (weight, bias) = fitted.classifier.clone();
     let labels = task.labels.len();
-    let model = encoder.model();
-    let mut arrays = model.params.read_all(Slab::Values);
-    arrays.extend(model.state.read_all());
-    arrays.retain(|array| array.name.starts_with(PREFIX));
+    let network = encoder.network();
+    let mut arrays = network.params().read_all(Slab::Values);
+    arrays.extend(network.state().read_all());
+    arrays.retain(|array| network.is_encoder(&array.name));
     let shape = vec![labels, weight.len() / labels];
     arrays.push(NamedArray { name: "classifier.weight".into(), shape, data: weight });
     arrays.push(NamedArray { name: "classifier.bias".into(), shape: vec![labels], data: bias });
-    let mut config = model.config().clone();
-    if !mode.is_frozen() {
+    let mut config = network.network();
+    if let (NetworkConfig::Cola(config), false) = (&mut config, mode.is_frozen()) {
         // An encoder that is trained with its layer is so on the pooled map.
         config.features = Features::Pooled;
     }

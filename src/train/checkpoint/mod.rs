@@ -23,7 +23,7 @@ pub use weights::{ModelInfo, Part, Weights, write_weights};
 
 use super::atomic::{WriteError, sync_folder_of, write_atomic};
 use crate::frontend::InputNorm;
-use crate::nn::model::ColaModel;
+use crate::nn::network::Stored;
 use crate::nn::{NamedArray, Slab};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -104,7 +104,7 @@ pub fn find(run: &Path) -> Result<Option<RunState>, CheckpointError> {
 ///
 /// # Errors
 /// No checkpoint, one of another configuration than `config_hash` stands for or of another model, damaged files.
-pub fn load(run: &Path, model: &ColaModel, config_hash: &str) -> Result<RunState, CheckpointError> {
+pub fn load(run: &Path, model: &dyn Stored, config_hash: &str) -> Result<RunState, CheckpointError> {
     let folder = last_folder(run)?.ok_or_else(|| CheckpointError::Nothing { path: run.to_owned() })?;
     let state = read_state(&folder)?;
     if state.config_hash != config_hash {
@@ -113,7 +113,7 @@ pub fn load(run: &Path, model: &ColaModel, config_hash: &str) -> Result<RunState
     let weights = Weights::open(&folder)?;
     let moments_path = folder.join(OPTIM_FILE);
     let moments = tensors::read(&moments_path, |_| true)?.arrays;
-    let shapes = weights::param_shapes(&model.params);
+    let shapes = weights::param_shapes(model.params());
     let wanted: Vec<_> = MOMENTS
         .iter()
         .flat_map(|(prefix, _)| shapes.iter().map(move |(name, shape)| (format!("{prefix}{name}"), shape.clone())))
@@ -123,7 +123,7 @@ pub fn load(run: &Path, model: &ColaModel, config_hash: &str) -> Result<RunState
     for array in &moments {
         for (prefix, slab) in MOMENTS {
             if let Some(name) = array.name.strip_prefix(prefix) {
-                model.params.write(slab, name, &array.data).expect("names and shapes were checked above");
+                model.params().write(slab, name, &array.data).expect("names and shapes were checked above");
             }
         }
     }
@@ -135,16 +135,16 @@ pub fn load(run: &Path, model: &ColaModel, config_hash: &str) -> Result<RunState
 ///
 /// # Errors
 /// A full disk, mostly. The checkpoint before is then intact.
-pub fn save(run: &Path, model: &ColaModel, state: &RunState, best: bool) -> Result<(), CheckpointError> {
+pub fn save(run: &Path, model: &dyn Stored, state: &RunState, best: bool) -> Result<(), CheckpointError> {
     let named = |prefix: &str, slab| {
         let rename = |array: NamedArray| NamedArray { name: format!("{prefix}{}", array.name), ..array };
-        model.params.read_all(slab).into_iter().map(rename).collect::<Vec<_>>()
+        model.params().read_all(slab).into_iter().map(rename).collect::<Vec<_>>()
     };
     let cola_version = env!("CARGO_PKG_VERSION").to_string();
-    let caps = model.params.grads().gpu().caps();
+    let caps = model.params().grads().gpu().caps();
     let contents = Contents {
-        model: [named("", Slab::Values), model.state.read_all()].concat(),
-        info: ModelInfo::new(&state.recipe, state.input_norm, model.config().clone()),
+        model: [named("", Slab::Values), model.state().read_all()].concat(),
+        info: ModelInfo::new(&state.recipe, state.input_norm, model.network()),
         moments: MOMENTS.iter().flat_map(|&(prefix, slab)| named(prefix, slab)).collect(),
         state: StateFile {
             format_version: FORMAT,

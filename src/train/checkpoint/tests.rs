@@ -2,6 +2,8 @@
 
 use super::weights::check;
 use super::*;
+use crate::nn::model::ModelConfig;
+use crate::nn::network::NetworkConfig;
 use std::collections::BTreeMap;
 use tempfile::TempDir;
 
@@ -22,7 +24,7 @@ fn contents(step: u64) -> Contents {
         cola_version: "test".into(),
         recipe: run.recipe.clone(),
         input_norm: run.input_norm,
-        model: Default::default(),
+        model: NetworkConfig::Cola(ModelConfig::default()),
     };
     let (adapter, driver, cola_version) = Default::default();
     Contents { model, info, moments, state: StateFile { format_version: FORMAT, cola_version, adapter, driver, run } }

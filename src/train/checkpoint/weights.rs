@@ -5,7 +5,7 @@ use super::{CheckpointError, FORMAT, MODEL_FILE, last_folder, parse};
 use crate::frontend::InputNorm;
 use crate::nn::efficientnet::{EfficientNet, PREFIX};
 use crate::nn::layers::Initial;
-use crate::nn::model::{ColaModel, ModelConfig};
+use crate::nn::network::{NetworkConfig, Stored};
 use crate::nn::{NamedArray, ParamStore, Slab};
 use crate::train::atomic::{WriteError, write_atomic};
 use serde::{Deserialize, Serialize};
@@ -25,12 +25,12 @@ pub struct ModelInfo {
     /// How its input is scaled.
     pub input_norm: InputNorm,
     /// What it computes.
-    pub model: ModelConfig,
+    pub model: NetworkConfig,
 }
 
 impl ModelInfo {
     /// What this version of the program says about weights.
-    pub fn new(recipe: &str, input_norm: InputNorm, model: ModelConfig) -> ModelInfo {
+    pub fn new(recipe: &str, input_norm: InputNorm, model: NetworkConfig) -> ModelInfo {
         let cola_version = env!("CARGO_PKG_VERSION").to_string();
         ModelInfo { format_version: FORMAT, cola_version, recipe: recipe.to_string(), input_norm, model }
     }
@@ -63,8 +63,8 @@ impl Weights {
     pub fn open(source: &Path) -> Result<Weights, CheckpointError> {
         let path = locate(source)?;
         let Decoded { mut arrays, note } = tensors::read(&path, is_weight)?;
-        let info = note.map(|note| parse(&path, note.as_bytes())).transpose()?;
-        if !arrays.iter().any(|array| array.name.starts_with(PREFIX)) {
+        let info: Option<ModelInfo> = note.map(|note| parse(&path, note.as_bytes())).transpose()?;
+        if info.is_none() && !arrays.iter().any(|array| array.name.starts_with(PREFIX)) {
             arrays.iter_mut().for_each(|array| array.name.insert_str(0, PREFIX));
         }
         Ok(Weights { path, info, arrays })
@@ -98,18 +98,18 @@ impl Weights {
     ///
     /// # Errors
     /// A tensor that is missing, unexpected, or of another shape.
-    pub fn load_into(&self, model: &ColaModel, part: Part) -> Result<(), CheckpointError> {
-        let of_part = |name: &str| part == Part::Whole || name.starts_with(PREFIX);
-        let kept = model.state.names().map(|name| (name.to_string(), model.state.get(name).shape().to_vec()));
-        let all = param_shapes(&model.params).into_iter().chain(kept);
+    pub fn load_into(&self, model: &dyn Stored, part: Part) -> Result<(), CheckpointError> {
+        let of_part = |name: &str| part == Part::Whole || model.is_encoder(name);
+        let kept = model.state().names().map(|name| (name.to_string(), model.state().get(name).shape().to_vec()));
+        let all = param_shapes(model.params()).into_iter().chain(kept);
         let wanted: Vec<_> = all.filter(|(name, _)| of_part(name)).collect();
         let found: Vec<&NamedArray> = self.arrays.iter().filter(|array| of_part(&array.name)).collect();
         check(&self.path, &wanted, &found)?;
-        let is_state: HashSet<&str> = model.state.names().collect();
+        let is_state: HashSet<&str> = model.state().names().collect();
         for array in found {
             let written = match is_state.contains(array.name.as_str()) {
-                true => model.state.write(&array.name, &array.data),
-                false => model.params.write(Slab::Values, &array.name, &array.data),
+                true => model.state().write(&array.name, &array.data),
+                false => model.params().write(Slab::Values, &array.name, &array.data),
             };
             written.expect("names and shapes were checked above");
         }

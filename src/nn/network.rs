@@ -1,0 +1,60 @@
+//! What networks that turn segments into vectors have in common, whatever they were trained for.
+
+use super::auto_encoder::CodesConfig;
+use super::model::{ColaModel, ModelConfig};
+use super::next_code::{NextCode, NextCodeConfig};
+use super::{ParamStore, StateStore};
+use crate::gpu::Gpu;
+use crate::tape::{Ctx, Var};
+use crate::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+/// What decides the tensors of a network and what it computes. Stored with the weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum NetworkConfig {
+    /// EfficientNet-B0 with COLA's heads.
+    Cola(ModelConfig),
+    /// A transformer over codes.
+    NextCode(NextCodeConfig),
+    /// What makes the codes; no encoder of segments by itself.
+    Codes(CodesConfig),
+}
+
+/// A model whose tensors are kept in files.
+pub trait Stored {
+    /// What it was made with.
+    fn network(&self) -> NetworkConfig;
+    /// Every trained tensor.
+    fn params(&self) -> &ParamStore;
+    /// What is kept but not trained.
+    fn state(&self) -> &StateStore;
+    /// Whether the tensor of this name is of use without what the model was trained for.
+    fn is_encoder(&self, tensor: &str) -> bool;
+}
+
+/// A network that turns segments into vectors.
+pub trait Network: Stored {
+    /// Vectors `[trained_len, N]` of log-mels x `[1, N, 96, 64]`, scaled, through which the network can be trained. `step`
+    /// is the training step, for what is random in it.
+    #[track_caller]
+    fn encode(&self, cx: &Ctx, x: &Var, step: u64) -> Var;
+    /// Length of such a vector.
+    fn trained_len(&self) -> usize;
+    /// The vectors `[features_len, N]` that the trained network gives out; no gradient.
+    #[track_caller]
+    fn features(&self, x: &Var) -> Tensor;
+    /// Length of such a vector.
+    fn features_len(&self) -> usize;
+}
+
+impl NetworkConfig {
+    /// The network at its start. `seed` decides the initial weights; `None` of [`NetworkConfig::Codes`].
+    pub fn build(&self, gpu: &Gpu, seed: u64) -> Option<Box<dyn Network>> {
+        match self {
+            NetworkConfig::Cola(config) => Some(Box::new(ColaModel::new(gpu, config, seed))),
+            NetworkConfig::NextCode(config) => Some(Box::new(NextCode::new(gpu, config, seed))),
+            NetworkConfig::Codes(_) => None,
+        }
+    }
+}
