@@ -41,6 +41,7 @@ fn store8(i: u32, at: u32, pitch: u32, part: u32) {
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    own_lane = lane;
     let u = group.x * WG + lane;
     // lanes past the end repeat the last key and write nothing
     let key = min(u, p.steps - 1u);

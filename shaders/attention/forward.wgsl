@@ -34,6 +34,7 @@ fn store8(i: u32, at: u32, pitch: u32, factor: f32) {
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    own_lane = lane;
     let t = group.x * WG + lane;
     // lanes past the end repeat the last query and write nothing
     let query = min(t, p.steps - 1u);

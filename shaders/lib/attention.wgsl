@@ -1,14 +1,15 @@
 // attention: a head's vectors of one position in registers, against four neighbouring positions at a time
-// Expects of the including file: const DH (16, 32 or 64), and fn row(at: u32, of_dy: bool) -> vec4<f32>, four positions
-// of one feature. Written out in eights, because only constant indices keep a private array in registers.
+// Expects of the including file: const DH (16, 32 or 64), fn row(at: u32, of_dy: bool) -> vec4<f32>, four positions
+// of one feature, and own_lane = the lane, before anything here is called. Written out in eights, because only constant
+// indices keep a private array in registers.
+//!use lib/eight_rows.wgsl
 
 alias Own = array<f32, DH>;
 
 fn dot8(own: ptr<private, Own>, i: u32, at: u32, pitch: u32, of_dy: bool) -> vec4<f32> {
-    return (*own)[i] * row(at, of_dy) + (*own)[i + 1u] * row(at + pitch, of_dy)
-        + (*own)[i + 2u] * row(at + 2u * pitch, of_dy) + (*own)[i + 3u] * row(at + 3u * pitch, of_dy)
-        + (*own)[i + 4u] * row(at + 4u * pitch, of_dy) + (*own)[i + 5u] * row(at + 5u * pitch, of_dy)
-        + (*own)[i + 6u] * row(at + 6u * pitch, of_dy) + (*own)[i + 7u] * row(at + 7u * pitch, of_dy);
+    let rows = eight_rows(at, pitch, of_dy);
+    return (*own)[i] * rows.low[0] + (*own)[i + 1u] * rows.low[1] + (*own)[i + 2u] * rows.low[2] + (*own)[i + 3u] * rows.low[3]
+        + (*own)[i + 4u] * rows.high[0] + (*own)[i + 5u] * rows.high[1] + (*own)[i + 6u] * rows.high[2] + (*own)[i + 7u] * rows.high[3];
 }
 
 // Inner products of `own` with four neighbours, whose first feature stands at `at` and the next `pitch` further on.
@@ -25,14 +26,15 @@ fn dots(own: ptr<private, Own>, at: u32, pitch: u32, of_dy: bool) -> vec4<f32> {
 }
 
 fn add8(sums: ptr<private, Own>, i: u32, at: u32, pitch: u32, of_dy: bool, keep: f32, weights: vec4<f32>) {
-    (*sums)[i] = keep * (*sums)[i] + dot(weights, row(at, of_dy));
-    (*sums)[i + 1u] = keep * (*sums)[i + 1u] + dot(weights, row(at + pitch, of_dy));
-    (*sums)[i + 2u] = keep * (*sums)[i + 2u] + dot(weights, row(at + 2u * pitch, of_dy));
-    (*sums)[i + 3u] = keep * (*sums)[i + 3u] + dot(weights, row(at + 3u * pitch, of_dy));
-    (*sums)[i + 4u] = keep * (*sums)[i + 4u] + dot(weights, row(at + 4u * pitch, of_dy));
-    (*sums)[i + 5u] = keep * (*sums)[i + 5u] + dot(weights, row(at + 5u * pitch, of_dy));
-    (*sums)[i + 6u] = keep * (*sums)[i + 6u] + dot(weights, row(at + 6u * pitch, of_dy));
-    (*sums)[i + 7u] = keep * (*sums)[i + 7u] + dot(weights, row(at + 7u * pitch, of_dy));
+    let rows = eight_rows(at, pitch, of_dy);
+    (*sums)[i] = keep * (*sums)[i] + dot(weights, rows.low[0]);
+    (*sums)[i + 1u] = keep * (*sums)[i + 1u] + dot(weights, rows.low[1]);
+    (*sums)[i + 2u] = keep * (*sums)[i + 2u] + dot(weights, rows.low[2]);
+    (*sums)[i + 3u] = keep * (*sums)[i + 3u] + dot(weights, rows.low[3]);
+    (*sums)[i + 4u] = keep * (*sums)[i + 4u] + dot(weights, rows.high[0]);
+    (*sums)[i + 5u] = keep * (*sums)[i + 5u] + dot(weights, rows.high[1]);
+    (*sums)[i + 6u] = keep * (*sums)[i + 6u] + dot(weights, rows.high[2]);
+    (*sums)[i + 7u] = keep * (*sums)[i + 7u] + dot(weights, rows.high[3]);
 }
 
 // sums = keep sums + the four neighbours, weighted.

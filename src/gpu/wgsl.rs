@@ -21,6 +21,8 @@ macro_rules! library {
 const LIBRARY: &[(&str, &str)] = library! {
     "lib/activation.wgsl",
     "lib/attention.wgsl",
+    "lib/eight_rows.wgsl",
+    "lib/eight_rows_lanes.wgsl",
     "lib/fft.wgsl",
     "lib/finite.wgsl",
     "lib/halo.wgsl",

@@ -46,8 +46,10 @@ pub fn causal_attention(cx: &Ctx, qkv: &Var, heads: usize, steps: usize) -> Var 
     let samples = columns / steps;
     let params = Params { heads: u(heads), samples: u(samples), steps: u(steps), scale: (width as f32).powf(-0.5) };
     // what a workgroup loads for all its lanes: on a CPU a workgroup is one vector
-    let lanes = if cx.gpu.caps().tier == Tier::Cpu { 8 } else { 64 };
-    let spec: [(&'static str, Value); 2] = [("DH", u(width).into()), ("WG", u(lanes).into())];
+    let on_cpu = cx.gpu.caps().tier == Tier::Cpu;
+    let lanes = if on_cpu { 8 } else { 64 };
+    let mut spec: Vec<(&'static str, Value)> = vec![("DH", u(width).into()), ("WG", u(lanes).into())];
+    spec.extend(on_cpu.then_some(("lib/eight_rows.wgsl", Value::Name("lib/eight_rows_lanes.wgsl"))));
     let grid = [groups(steps, lanes), u(samples), u(heads)];
     // pairs of query and key, times what a multiply-add for each feature costs
     let flops = move |multiply_adds: u64| multiply_adds * (heads * width * samples * steps * (steps + 1)) as u64;

@@ -1,7 +1,7 @@
 //! Layer norm over the features of every column.
 
 use super::u;
-use crate::gpu::{Kernel, groups};
+use crate::gpu::{Gpu, Kernel, Tier, Value, groups};
 use crate::kernel;
 use crate::tape::{Ctx, Param, Var};
 use crate::tensor::Tensor;
@@ -11,8 +11,13 @@ static LAYER_NORM: Kernel = kernel!("layer_norm.wgsl");
 static LAYER_NORM_DX: Kernel = kernel!("layer_norm_dx.wgsl");
 static LAYER_NORM_DW: Kernel = kernel!("layer_norm_dw.wgsl");
 
-/// `COLUMNS` of the shaders.
-const COLUMNS: usize = 16;
+/// Columns of a workgroup, and lanes that share one: on CPU adapters a workgroup is one vector, and nothing is shared.
+fn shape_of_group(gpu: &Gpu) -> [usize; 2] {
+    match gpu.caps().tier {
+        Tier::Portable => [16, 16],
+        Tier::Cpu => [8, 1],
+    }
+}
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -47,8 +52,10 @@ pub fn layer_norm(cx: &Ctx, x: &Var, gamma: &Param, beta: &Param, eps: f32) -> V
     let stats = Tensor::empty(cx.gpu, "layer_norm mean and rstd", &[2, columns]);
     let params = Forward { features: u(features), columns: u(columns), eps };
     let bound = [&x.value, &gamma.value, &beta.value, &y, &stats];
-    let grid = [groups(columns, COLUMNS), 1, 1];
-    cx.gpu.run(&LAYER_NORM, &[], &params, &bound, grid, 8 * y.len() as u64);
+    let [side, strands] = shape_of_group(cx.gpu);
+    let spec: [(&'static str, Value); 2] = [("COLUMNS", u(side).into()), ("STRANDS", u(strands).into())];
+    let grid = [groups(columns, side), 1, 1];
+    cx.gpu.run(&LAYER_NORM, &spec, &params, &bound, grid, 8 * y.len() as u64);
 
     let (x, gamma, beta) = (x.clone(), gamma.clone(), beta.clone());
     let saved = [x.value.clone(), stats.clone()];
@@ -56,11 +63,12 @@ pub fn layer_norm(cx: &Ctx, x: &Var, gamma: &Param, beta: &Param, eps: f32) -> V
         let gpu = dy.gpu();
         let params = Shape { features: u(features), columns: u(columns) };
         let bound = [&x.value, &dy, &stats, &gamma.grad, &beta.grad];
-        gpu.run(&LAYER_NORM_DW, &[], &params, &bound, [u(features), 1, 1], 5 * dy.len() as u64);
+        let lanes: [(&'static str, Value); 1] = [("WG", u(if strands == 1 { side } else { 64 }).into())];
+        gpu.run(&LAYER_NORM_DW, &lanes, &params, &bound, [u(features), 1, 1], 5 * dy.len() as u64);
         if x.needs_grad() {
             let dx = Tensor::empty(gpu, "layer_norm dx", &[features, columns]);
             let bound = [&x.value, &dy, &gamma.value, &stats, &dx];
-            gpu.run(&LAYER_NORM_DX, &[], &params, &bound, grid, 13 * dy.len() as u64);
+            gpu.run(&LAYER_NORM_DX, &spec, &params, &bound, grid, 13 * dy.len() as u64);
             grads.add(&x, dx);
         }
     })

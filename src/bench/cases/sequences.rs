@@ -7,6 +7,7 @@ use crate::ops::dropout::dropout;
 use crate::ops::elementwise::{Unary, unary};
 use crate::ops::griffin_lim::impose_magnitude;
 use crate::ops::kmeans::assign;
+use crate::ops::layer_norm::layer_norm;
 use crate::ops::patches::patches;
 use crate::ops::rotary::RotaryTable;
 use crate::ops::token_embedding::{Tokens, token_embedding};
@@ -41,6 +42,9 @@ pub fn all(segments: usize) -> Vec<Case> {
         }),
         Case::new(format!("gelu {} x {STEPS}", 4 * WIDTH), &[&[4 * WIDTH, columns]], &[], |cx, x, _| {
             unary(cx, Unary::Gelu, &x[0])
+        }),
+        Case::new(format!("layer_norm {WIDTH} x {STEPS}"), &[&[WIDTH, columns]], &[&[WIDTH], &[WIDTH]], |cx, x, w| {
+            layer_norm(cx, &x[0], &w[0], &w[1], 1e-5)
         }),
         Case::new(format!("dropout {WIDTH} x {STEPS}"), &[&[WIDTH, columns]], &[], |cx, x, _| {
             dropout(cx, &x[0], 0.1, 7)
