@@ -48,6 +48,13 @@ fn next_codes_are_learned_and_heard() {
     let said = succeed(&format!("embed {run} {task}/test --out {}", file("x.npy")));
     assert!(said.contains("wrote 12 vectors of 32"), "{said}");
     succeed(&format!("map {run} {task}/test --out {}", file("map.html")));
+    let table = succeed(&format!(
+        "compare {run} {} --framework --tasks {task} --epochs 2 --encoder-epochs 1 --batch 8 --out {}",
+        trained().display(),
+        file("framework")
+    ));
+    assert!(table.starts_with("|Task|Measure|Chance|supervised (") && table.contains("nextcode ("), "{table}");
+    assert!(table.contains("|71.3|71.3|60.1|-|"), "{table}");
     succeed(&format!("report {run} --out {}", file("report.html")));
     let page = std::fs::read_to_string(file("report.html")).expect("a page");
     assert!(page.contains("Use of the codes") && page.contains("Loss of the next code"));

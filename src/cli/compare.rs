@@ -27,7 +27,8 @@ use toml::Table;
 Examples:
   cola compare run --tasks speech_commands/ nsynth/
   cola compare paper standard --tasks tasks/* --modes frozen,random --seeds 3 --out comparison
-  cola compare run --tasks tasks/* --modes frozen,finetune,scratch,random --patience 10")]
+  cola compare run --tasks tasks/* --modes frozen,finetune,scratch,random --patience 10
+  cola compare cola simclr nextcode --framework --tasks tasks/* --encoder-epochs 20")]
 pub struct Args {
     /// Folders of runs, or .safetensors files in folders of their own
     #[arg(required = true)]
@@ -40,6 +41,15 @@ pub struct Args {
     /// Of frozen, finetune, scratch and random, separated by commas
     #[arg(long, value_delimiter = ',', default_value = "frozen,random")]
     modes: Vec<Mode>,
+
+    /// The comparison of Verma and Smith (2020): every run's encoder frozen, and each kind of network trained with labels
+    /// alone, with the authors' own figures below
+    #[arg(long, conflicts_with = "modes")]
+    framework: bool,
+
+    /// Passes over the training clips where the encoder is trained, too [default: those of --epochs]
+    #[arg(long, value_name = "EPOCHS", value_parser = clap::value_parser!(u32).range(1..))]
+    encoder_epochs: Option<u32>,
 
     /// Folder for the tables
     #[arg(long, default_value = ".", value_name = "DIR")]
@@ -60,34 +70,39 @@ impl Args {
             checkpoint::Weights::open(run)?;
         }
         let names = names(&self.runs);
-        let measure = Measure::new(self.options, self.encoder)?;
-        let mut comparison = Comparison::default();
-        for name in &names {
-            comparison.columns.extend(self.modes.iter().map(|&mode| Column { run: name.clone(), mode }));
-        }
-        comparison.about_runs = self.runs.iter().zip(&names).map(|(run, name)| about(run, name)).collect();
+        let columns = self.columns()?;
+        let mut measure = Measure::new(self.options, self.encoder)?;
+        let epochs = [measure.options.epochs, self.encoder_epochs.map_or(measure.options.epochs, |n| n as usize)];
+        let mut comparison = Comparison {
+            columns: columns
+                .iter()
+                .map(|&(run, mode, method)| Column { run: names[run].clone(), mode, method })
+                .collect(),
+            about_runs: self.runs.iter().zip(&names).map(|(run, name)| about(run, name)).collect(),
+            rows: Vec::new(),
+        };
         for path in &self.tasks {
             let task = measure.options.task(path, measure.encoder.workers())?;
-            let taken = comparison.rows.iter().any(|row| row[0].task == task.0.name);
+            let taken = comparison.rows.iter().any(|row: &Vec<TransferRecord>| row[0].task == task.0.name);
             ensure!(!taken, "{}: another task is called {}; rename its folder", path.display(), task.0.name);
             let mut row = Vec::new();
-            for run in &self.runs {
+            for &(run, mode, _) in &columns {
+                let run = &self.runs[run];
+                measure.options.epochs = epochs[usize::from(!mode.is_frozen())];
                 let protocol = measure.protocol(run, &task.0, task.1)?;
-                for &mode in &self.modes {
-                    let folder = record::folder_of(&folder_of(run), &task.0.name, mode);
-                    let stored = TransferRecord::read(&folder)?;
-                    row.push(match stored {
-                        Some(stored) if stored.protocol == protocol => {
-                            eprintln!("{}, {mode}, {}: taken from {}", task.0.name, run.display(), folder.display());
-                            stored
-                        }
-                        stored => {
-                            let why = if stored.is_some() { "stored under other settings" } else { "missing" };
-                            eprintln!("{}, {mode}, {}: {why}, training", task.0.name, run.display());
-                            measure.run(run, &task, mode, None)?.0
-                        }
-                    });
-                }
+                let folder = record::folder_of(&folder_of(run), &task.0.name, mode);
+                let stored = TransferRecord::read(&folder)?;
+                row.push(match stored {
+                    Some(stored) if stored.protocol == protocol => {
+                        eprintln!("{}, {mode}, {}: taken from {}", task.0.name, run.display(), folder.display());
+                        stored
+                    }
+                    stored => {
+                        let why = if stored.is_some() { "stored under other settings" } else { "missing" };
+                        eprintln!("{}, {mode}, {}: {why}, training", task.0.name, run.display());
+                        measure.run(run, &task, mode, None)?.0
+                    }
+                });
             }
             comparison.rows.push(row);
         }
@@ -95,6 +110,31 @@ impl Args {
         print!("{}", comparison.to_markdown());
         println!("\nwritten to {}", self.out.join("compare.{md,csv,html}").display());
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Args {
+    /// Number of the run, mode, and in the comparison of Verma and Smith what the run learned.
+    fn columns(&self) -> Result<Vec<(usize, Mode, Option<Method>)>> {
+        if !self.framework {
+            let of_run = |run| self.modes.iter().map(move |&mode| (run, mode, None));
+            return Ok((0..self.runs.len()).flat_map(of_run).collect());
+        }
+        let (mut supervised, mut frozen) = (Vec::new(), Vec::new());
+        let mut networks = Vec::new();
+        for (i, run) in self.runs.iter().enumerate() {
+            let config = TrainConfig::layered(Some(&run.join(CONFIG_FILE)), Table::new()).with_context(|| {
+                format!("{}: --framework compares runs, whose configuration tells the method", run.display())
+            })?;
+            // Networks that only differ in what is done with them once are trained with labels once.
+            let network = (config.method == Method::Nextcode).then(|| config.next_code());
+            if !networks.contains(&network) {
+                networks.push(network);
+                supervised.push((i, Mode::Scratch, Some(config.method)));
+            }
+            frozen.push((i, Mode::Frozen, Some(config.method)));
+        }
+        Ok([supervised, frozen].concat())
     }
 }
 

@@ -37,7 +37,9 @@ const WARMUP: u64 = 20;
 const POINTS: usize = 1 << 16;
 const PRODUCTS: usize = 1 << 24;
 /// Every so many-th vector of a batch is taken; odd, so that all bands come in turn.
-const STRIDE: usize = 5;
+const STRIDE: usize = 3;
+/// Pairs a step at most: thousands of patches are plenty.
+const MOST_PAIRS: usize = 16;
 /// Batches they are taken from, at most, and batches that what is lost is measured on.
 const BATCHES: usize = 64;
 const MEASURED: usize = 4;
@@ -102,79 +104,98 @@ pub fn learn(
     model: &NextCode,
     preparation: &Preparation,
 ) -> Result<Prepared, TrainError> {
-    let Preparation { clips, config, run, data, stop } = *preparation;
+    let Preparation { clips, config, run, data, .. } = *preparation;
     let folder = run.join(CODES_FOLDER);
     let codes = AutoEncoder::new(gpu, &config.codes(), config.seed);
-    let mut optimizer = Adam::new(AdamConfig::pytorch());
     let mut saved = match checkpoint::find(&folder)? {
         Some(_) => checkpoint::load(&folder, &codes, &config.fingerprint())?,
         None => RunState::new(front_end.norm, config.recipe.name(), config.fingerprint(), data.to_string()),
     };
-    optimizer.steps = saved.step;
-    let total_steps = config.codes_steps;
-    let schedule = Schedule { peak: LR, warmup_steps: WARMUP, total_steps, decay: Decay::Cosine };
+    let pairs = config.batch.min(MOST_PAIRS);
     // Other crops than the transformer's first ones.
-    let loading = LoaderConfig { seed: config.seed.wrapping_add(2), ..loader_config(config) };
+    let loading = LoaderConfig { batch: pairs, seed: config.seed.wrapping_add(2), ..loader_config(config) };
     let mut loader = Loader::start(clips.clone(), loading, saved.step)?;
-    let mut patches = || -> Result<(Tensor, Tensor), TrainError> {
-        let samples = Tensor::from_slice(gpu, &[2 * config.batch, SEGMENT_SAMPLES], &loader.next()?.samples);
-        let log_mel = front_end.features(&samples);
-        Ok((codes.patches(&log_mel), log_mel))
+    let mut log_mels = || -> Result<Tensor, TrainError> {
+        let samples = Tensor::from_slice(gpu, &[2 * pairs, SEGMENT_SAMPLES], &loader.next()?.samples);
+        Ok(front_end.features(&samples))
     };
-    let progress = bar("learning codes", total_steps);
-    let mut in_flight: Option<Pending> = None;
-    while optimizer.steps < total_steps {
-        if stop.load(Ordering::Relaxed) || optimizer.steps.is_multiple_of(config.checkpoint_every) {
-            finite(in_flight.take(), &saved, run)?;
-            if optimizer.steps > saved.step {
-                saved.step = optimizer.steps;
-                checkpoint::save(&folder, &codes, &saved, true)?;
-            }
-            if stop.load(Ordering::Relaxed) {
-                progress.finish_and_clear();
-                return Ok(Prepared::Stopped);
-            }
-        }
-        let lr = schedule.at(optimizer.steps);
-        let loss = train_step(&codes, &mut optimizer, lr, &patches()?.0);
-        finite(in_flight.replace(loss.read_later()), &saved, run)?;
-        progress.set_position(optimizer.steps);
+    if !train(&codes, &mut saved, &folder, &mut log_mels, preparation)? {
+        return Ok(Prepared::Stopped);
     }
-    finite(in_flight.take(), &saved, run)?;
-    progress.finish_and_clear();
-
-    let (points, count) = some_vectors(&codes, config, &mut || Ok(patches()?.0))?;
+    let (points, count) = some_vectors(&codes, config, &mut log_mels)?;
     let start = plus_plus(&points, config.bottleneck, config.codes, config.seed);
     let rounds = if config.codes_batch > 0 { MINI_BATCH_ROUNDS } else { ROUNDS };
-    let how =
-        KMeansConfig { centres: config.codes, rounds, tolerance: 1e-4, batch: config.codes_batch, seed: config.seed };
+    let (centres, batch, seed) = (config.codes, config.codes_batch, config.seed);
+    let how = KMeansConfig { centres, rounds, tolerance: 1e-4, batch, seed };
     let found = KMeans::fit(&Tensor::from_slice(gpu, &[config.bottleneck, count], &points), &start, &how);
     codes.set_centres(&found.centres);
     model.set_codes(&codes);
+    let report = judge(&codes, model, found, &mut log_mels)?;
+    checkpoint::save(&folder, &codes, &saved, true)?;
+    report.write(&folder)?;
+    eprintln!("codes: {}", report.in_words());
+    Ok(Prepared::Learnt)
+}
+
+/// Where scaled log-mels `[1, segments, 96, 64]` come from, batch after batch.
+type LogMels<'a> = &'a mut dyn FnMut() -> Result<Tensor, TrainError>;
+
+/// Trains the auto-encoder from where it stands. False where it was stopped, and saved.
+fn train(
+    codes: &AutoEncoder,
+    saved: &mut RunState,
+    folder: &Path,
+    log_mels: LogMels,
+    &Preparation { config, run, stop, .. }: &Preparation,
+) -> Result<bool, TrainError> {
+    let total_steps = config.codes_steps;
+    let schedule = Schedule { peak: LR, warmup_steps: WARMUP, total_steps, decay: Decay::Cosine };
+    let mut optimizer = Adam::new(AdamConfig::pytorch());
+    optimizer.steps = saved.step;
+    let progress = bar("learning codes", total_steps);
+    let mut in_flight: Option<Pending> = None;
+    loop {
+        let ended = optimizer.steps >= total_steps || stop.load(Ordering::Relaxed);
+        if ended || optimizer.steps.is_multiple_of(config.checkpoint_every) {
+            finite(in_flight.take(), saved, run)?;
+            if optimizer.steps > saved.step {
+                saved.step = optimizer.steps;
+                checkpoint::save(folder, codes, saved, true)?;
+            }
+        }
+        if ended {
+            progress.finish_and_clear();
+            return Ok(optimizer.steps >= total_steps);
+        }
+        let lr = schedule.at(optimizer.steps);
+        let loss = train_step(codes, &mut optimizer, lr, &codes.patches(&log_mels()?));
+        finite(in_flight.replace(loss.read_later()), saved, run)?;
+        progress.set_position(optimizer.steps);
+    }
+}
+
+/// What the codes that k-means has found keep of a few more batches.
+fn judge(codes: &AutoEncoder, model: &NextCode, found: KMeans, log_mels: LogMels) -> Result<CodesReport, TrainError> {
     let (mut square, mut by_vectors, mut by_codes) = (0.0, 0.0, 0.0);
     for _ in 0..MEASURED {
-        let (patches, log_mel) = patches()?;
-        let cx = Ctx::inference(gpu);
+        let log_mel = log_mels()?;
+        let (patches, cx) = (codes.patches(&log_mel), Ctx::inference(log_mel.gpu()));
         let decoded = codes.decode(&cx, &codes.encode(&cx, &Var::constant(patches.clone()))).value;
         let ids = model.codebook.assign(&log_mel).ids.read::<u32>();
         square += f64::from(sum_squares(&patches).read::<f32>()[0]);
         by_vectors += distance(&decoded, &patches);
         by_codes += distance(&model.codebook.patches_of(&ids), &patches);
     }
-    let shares = found.counts.iter().filter(|count| **count > 0).map(|&n| n as f64 / count as f64);
-    let report = CodesReport {
+    let total = found.counts.iter().sum::<u64>() as f64;
+    let shares = found.counts.iter().filter(|count| **count > 0).map(|&count| count as f64 / total);
+    Ok(CodesReport {
         explained_by_vectors: 1.0 - by_vectors / square,
         explained_by_codes: 1.0 - by_codes / square,
-        used: found.counts.iter().filter(|count| **count > 0).count(),
+        used: shares.clone().count(),
         perplexity: shares.map(|p| -p * p.ln()).sum::<f64>().exp(),
         counts: found.counts,
         inertia: found.inertia,
-    };
-    saved.step = total_steps;
-    checkpoint::save(&folder, &codes, &saved, true)?;
-    report.write(&folder)?;
-    eprintln!("codes: {}", report.in_words());
-    Ok(Prepared::Learnt)
+    })
 }
 
 /// One step on patches `[patch_len, tokens]`. Returns the mean squared error, `[1]`.
@@ -204,15 +225,11 @@ fn distance(a: &Tensor, b: &Tensor) -> f64 {
 }
 
 /// Vectors `[bottleneck][count]` of patches from several batches, and their count.
-fn some_vectors(
-    codes: &AutoEncoder,
-    config: &TrainConfig,
-    patches: &mut dyn FnMut() -> Result<Tensor, TrainError>,
-) -> Result<(Vec<f32>, usize), TrainError> {
+fn some_vectors(codes: &AutoEncoder, config: &TrainConfig, log_mels: LogMels) -> Result<(Vec<f32>, usize), TrainError> {
     let wanted = POINTS.min(PRODUCTS / config.codes);
     let mut rows: Vec<Vec<f32>> = vec![Vec::new(); config.bottleneck];
     for _ in 0..BATCHES {
-        let patches = Var::constant(patches()?);
+        let patches = Var::constant(codes.patches(&log_mels()?));
         let tokens = patches.value.dims2()[1];
         let vectors = codes.encode(&Ctx::inference(patches.value.gpu()), &patches).value.read::<f32>();
         for (row, values) in rows.iter_mut().zip(vectors.chunks(tokens)) {

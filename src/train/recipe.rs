@@ -36,6 +36,17 @@ pub enum Method {
     Nextcode,
 }
 
+impl Method {
+    /// As it is written in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::Cola => "cola",
+            Method::Simclr => "simclr",
+            Method::Nextcode => "nextcode",
+        }
+    }
+}
+
 /// Where the level of a segment is taken from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

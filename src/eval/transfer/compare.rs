@@ -5,6 +5,7 @@ use super::page::protocol_in_words;
 use super::paper::same_task;
 use super::record::TransferRecord;
 use crate::eval::report::{Report, Table};
+use crate::train::config::Method;
 
 /// A column: a run and a mode.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,6 +14,28 @@ pub struct Column {
     pub run: String,
     /// How its encoder was used.
     pub mode: Mode,
+    /// What the run learned without labels, in the comparison of Verma and Smith (2020); `None` outside of it.
+    pub method: Option<Method>,
+}
+
+impl Column {
+    fn header(&self) -> String {
+        match self.method {
+            None => format!("{} {}", self.run, self.mode),
+            Some(_) if self.mode == Mode::Scratch => format!("supervised ({})", self.run),
+            Some(method) => format!("{} ({})", method.name(), self.run),
+        }
+    }
+
+    /// The figure of Verma and Smith (2020, arXiv 2010.11459), as a slide of a lecture of theirs has it.
+    fn of_authors(&self) -> Option<f64> {
+        match (self.method?, self.mode) {
+            (_, Mode::Scratch) => Some(0.713),
+            (Method::Simclr, Mode::Frozen) => Some(0.556),
+            (Method::Nextcode, Mode::Frozen) => Some(0.601),
+            _ => None,
+        }
+    }
 }
 
 /// Results as a table.
@@ -27,6 +50,11 @@ pub struct Comparison {
 }
 
 impl Comparison {
+    /// Whether this is the comparison of Verma and Smith (2020).
+    fn is_framework(&self) -> bool {
+        self.columns.iter().any(|column| column.method.is_some())
+    }
+
     /// Modes in the columns, each once.
     fn modes(&self) -> Vec<Mode> {
         let mut modes: Vec<Mode> = self.columns.iter().map(|column| column.mode).collect();
@@ -43,7 +71,7 @@ impl Comparison {
 
     /// Names of the columns: the task, what is measured, ours, the paper's.
     pub fn header(&self) -> Vec<String> {
-        let ours = self.columns.iter().map(|column| format!("{} {}", column.run, column.mode));
+        let ours = self.columns.iter().map(Column::header);
         let papers = self.modes_of_paper().into_iter().map(|mode| format!("paper {mode}"));
         ["Task".to_string(), "Measure".to_string(), "Chance".to_string()]
             .into_iter()
@@ -79,6 +107,11 @@ impl Comparison {
             let head = ["Average".to_string(), String::new(), String::new()];
             table.push(head.into_iter().chain(ours).chain(papers.iter().map(paper)).collect());
         }
+        if self.is_framework() {
+            let head = ["Verma and Smith, other data".to_string(), "accuracy".into(), "-".into()];
+            let theirs = self.columns.iter().map(|column| column.of_authors().map_or("-".into(), percent));
+            table.push(head.into_iter().chain(theirs).chain(papers.iter().map(|_| "-".into())).collect());
+        }
         table
     }
 
@@ -101,6 +134,14 @@ impl Comparison {
         if records().any(|r| r.confusion.is_none()) {
             notes
                 .push("An average over accuracies and mean average precisions says little; compare row by row.".into());
+        }
+        if self.is_framework() {
+            notes.push(
+                "The last row is what Verma and Smith (2020, arXiv 2010.11459) have for a VGG-style network trained with \
+                 labels, SimCLR and a next-code transformer, both with a linear layer. It was measured on other data, \
+                 which we could not find named, and is here for its order only."
+                    .into(),
+            );
         }
         if self.modes_of_paper().is_empty() {
             return notes;
@@ -210,7 +251,7 @@ mod tests {
 
     #[test]
     fn the_table_has_the_papers_figures_where_the_task_is_the_same() {
-        let column = |mode| Column { run: "run".into(), mode };
+        let column = |mode| Column { run: "run".into(), mode, method: None };
         let row = |task: &str, labels: &[&str]| {
             vec![record(task, labels, Mode::Frozen, 0.5, Some(0.01)), record(task, labels, Mode::Random, 0.25, None)]
         };
@@ -230,5 +271,25 @@ mod tests {
 
         let mine = Comparison { rows: vec![row("mine", &["a", "b"])], ..comparison };
         assert!(!mine.to_markdown().contains("paper"), "nothing of the paper where no task is the paper's");
+    }
+
+    #[test]
+    fn the_framework_has_the_authors_figures_below() {
+        let column = |run: &str, mode, method| Column { run: run.into(), mode, method: Some(method) };
+        let comparison = Comparison {
+            columns: vec![
+                column("a", Mode::Scratch, Method::Cola),
+                column("a", Mode::Frozen, Method::Cola),
+                column("b", Mode::Frozen, Method::Simclr),
+                column("c", Mode::Frozen, Method::Nextcode),
+            ],
+            rows: vec![vec![record("mine", &["a", "b"], Mode::Frozen, 0.5, None); 4]],
+            about_runs: Vec::new(),
+        };
+        let text = comparison.to_markdown();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "|Task|Measure|Chance|supervised (a)|cola (a)|simclr (b)|nextcode (c)|");
+        assert_eq!(lines[3], "|Verma and Smith, other data|accuracy|-|71.3|-|55.6|60.1|");
+        assert!(text.contains("measured on other data"), "{text}");
     }
 }
