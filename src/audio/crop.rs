@@ -74,15 +74,6 @@ pub fn draw_crop(cache: &ClipCache, i: u32, rng: &mut impl RngExt) -> Result<Vec
     Err(AudioError::Silent { path: clip.path.clone() })
 }
 
-/// A random crop of [`SEGMENT_SAMPLES`] samples; a shorter clip is padded with zeros on both sides.
-pub fn random_crop(clip: &[f32], rng: &mut impl RngExt) -> Vec<f32> {
-    let start = random_start(clip.len() as u64, rng) as usize;
-    match clip.get(start..start + SEGMENT_SAMPLES) {
-        Some(crop) => crop.to_vec(),
-        None => pad_centred(clip),
-    }
-}
-
 /// A part of a clip that fills one segment of the model's input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Segment {
@@ -162,16 +153,9 @@ mod tests {
         }
 
         #[test]
-        fn crops_lie_inside(samples in 1usize..60_000, seed in 0u64..1000) {
-            let clip: Vec<f32> = (0..samples).map(|i| i as f32).collect();
-            let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            let crop = random_crop(&clip, &mut rng);
-            prop_assert_eq!(crop.len(), S);
-            if samples >= S {
-                prop_assert!(crop.windows(2).all(|w| w[1] == w[0] + 1.0));
-            } else {
-                prop_assert_eq!(crop, pad_centred(&clip));
-            }
+        fn crops_lie_inside(samples in 1u64..60_000, seed in 0u64..1000) {
+            let start = random_start(samples, &mut ChaCha8Rng::seed_from_u64(seed));
+            prop_assert!(start + S as u64 <= samples.max(S as u64));
         }
 
         #[test]
