@@ -8,6 +8,7 @@
 //!use lib/index.wgsl
 //!use lib/reduce_columns.wgsl
 
+alias Elem = f32;
 const COLUMNS: u32 = 16u;
 const STRANDS: u32 = 16u;
 

@@ -1,23 +1,24 @@
 // layer_norm_dx — gradient of layer_norm with respect to its input
 // maths    dx = rstd (g - mean_f g - xh mean_f(g xh)), with g = gamma dy and xh = (x - mean) rstd
 // shapes   x, dy, dx: [F][N]; gamma: [F]; stats: [2][N], mean then rstd
-// grid     x: N / COLUMNS
+// grid     x: N / COLUMNS elements (of Elem)
 // reads    x and dy twice, once from cache
 // backward none
 // knobs    COLUMNS, STRANDS
 //!use lib/index.wgsl
 //!use lib/reduce_columns.wgsl
 
+alias Elem = f32;
 const COLUMNS: u32 = 16u;
 const STRANDS: u32 = 16u;
 
 struct Params { features: u32, columns: u32 }
 var<immediate> p: Params;
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> dy: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Elem>;
+@group(0) @binding(1) var<storage, read> dy: array<Elem>;
 @group(0) @binding(2) var<storage, read> gamma: array<f32>;
-@group(0) @binding(3) var<storage, read> stats: array<f32>;
-@group(0) @binding(4) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(3) var<storage, read> stats: array<Elem>;
+@group(0) @binding(4) var<storage, read_write> dx: array<Elem>;
 
 @compute @workgroup_size(COLUMNS, STRANDS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
@@ -26,8 +27,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let column = min(n, p.columns - 1u);
     let mean = stats[column];
     let rstd = stats[p.columns + column];
-    var sum = 0.0;
-    var sum_xh = 0.0;
+    var sum = Elem();
+    var sum_xh = Elem();
     for (var f = lane.y; f < p.features; f += STRANDS) {
         let i = f * p.columns + column;
         let g = gamma[f] * dy[i];

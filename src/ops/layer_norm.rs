@@ -1,6 +1,6 @@
 //! Layer norm over the features of every column.
 
-use super::u;
+use super::{elem, u};
 use crate::gpu::{Gpu, Kernel, Tier, Value, groups};
 use crate::kernel;
 use crate::tape::{Ctx, Param, Var};
@@ -11,11 +11,12 @@ static LAYER_NORM: Kernel = kernel!("layer_norm.wgsl");
 static LAYER_NORM_DX: Kernel = kernel!("layer_norm_dx.wgsl");
 static LAYER_NORM_DW: Kernel = kernel!("layer_norm_dw.wgsl");
 
-/// Columns of a workgroup, and lanes that share one: on CPU adapters a workgroup is one vector, and nothing is shared.
-fn shape_of_group(gpu: &Gpu) -> [usize; 2] {
+/// Columns of a workgroup, lanes that share one, and neighbouring columns of a lane: on CPU adapters a workgroup is one
+/// vector, nothing is shared, and a load of four costs what one of one does.
+fn shape_of_group(gpu: &Gpu, columns: usize) -> [usize; 3] {
     match gpu.caps().tier {
-        Tier::Portable => [16, 16],
-        Tier::Cpu => [8, 1],
+        Tier::Portable => [16, 16, 1],
+        Tier::Cpu => [8, 1, elem(columns).0],
     }
 }
 
@@ -50,11 +51,15 @@ pub fn layer_norm(cx: &Ctx, x: &Var, gamma: &Param, beta: &Param, eps: f32) -> V
     }
     let y = Tensor::empty(cx.gpu, "layer_norm", &[features, columns]);
     let stats = Tensor::empty(cx.gpu, "layer_norm mean and rstd", &[2, columns]);
-    let params = Forward { features: u(features), columns: u(columns), eps };
+    let [side, strands, width] = shape_of_group(cx.gpu, columns);
+    let params = Forward { features: u(features), columns: u(columns / width), eps };
     let bound = [&x.value, &gamma.value, &beta.value, &y, &stats];
-    let [side, strands] = shape_of_group(cx.gpu);
-    let spec: [(&'static str, Value); 2] = [("COLUMNS", u(side).into()), ("STRANDS", u(strands).into())];
-    let grid = [groups(columns, side), 1, 1];
+    let spec: [(&'static str, Value); 3] = [
+        ("COLUMNS", u(side).into()),
+        ("STRANDS", u(strands).into()),
+        ("Elem", Value::Name(if width == 4 { "vec4<f32>" } else { "f32" })),
+    ];
+    let grid = [groups(columns / width, side), 1, 1];
     cx.gpu.run(&LAYER_NORM, &spec, &params, &bound, grid, 8 * y.len() as u64);
 
     let (x, gamma, beta) = (x.clone(), gamma.clone(), beta.clone());
@@ -66,6 +71,7 @@ pub fn layer_norm(cx: &Ctx, x: &Var, gamma: &Param, beta: &Param, eps: f32) -> V
         let lanes: [(&'static str, Value); 1] = [("WG", u(if strands == 1 { side } else { 64 }).into())];
         gpu.run(&LAYER_NORM_DW, &lanes, &params, &bound, [u(features), 1, 1], 5 * dy.len() as u64);
         if x.needs_grad() {
+            let params = Shape { features: u(features), columns: u(columns / width) };
             let dx = Tensor::empty(gpu, "layer_norm dx", &[features, columns]);
             let bound = [&x.value, &dy, &gamma.value, &stats, &dx];
             gpu.run(&LAYER_NORM_DX, &spec, &params, &bound, grid, 13 * dy.len() as u64);

@@ -1,7 +1,7 @@
 //! Softmax cross-entropy with integer targets.
 
 use super::{reduce, u};
-use crate::gpu::{Kernel, Value, groups};
+use crate::gpu::{Kernel, Tier, Value, groups};
 use crate::kernel;
 use crate::tape::{Ctx, Var};
 use crate::tensor::Tensor;
@@ -72,13 +72,16 @@ pub fn weighted_softmax_xent(
     assert!(weights.is_none_or(|w| w.len() == samples), "weights for {samples} samples");
     let spec: [(&'static str, Value); 2] =
         [("CLASSES_FIRST", (samples_in == Samples::Columns).into()), ("WEIGHTED", weights.is_some().into())];
+    // on a CPU a workgroup is one vector
+    let lanes = if cx.gpu.caps().tier == Tier::Cpu { 8 } else { WG };
     // the place has to be filled with something
     let weights = weights.unwrap_or(&logits.value).clone();
     let params = Shape { samples: u(samples), classes: u(classes) };
     let per_sample = |label| Tensor::empty(cx.gpu, label, &[samples]);
     let (losses, lse, hits) = (per_sample("losses"), per_sample("log-sum-exp"), per_sample("hits"));
     let bound = [&logits.value, targets, &losses, &lse, &hits, &weights];
-    cx.gpu.run(&SOFTMAX_XENT, &spec, &params, &bound, [u(samples), 1, 1], 5 * logits.value.len() as u64);
+    let in_lanes = [spec[0], spec[1], ("WG", u(lanes).into())];
+    cx.gpu.run(&SOFTMAX_XENT, &in_lanes, &params, &bound, [u(samples), 1, 1], 5 * logits.value.len() as u64);
 
     let scalar = |label, factor: f32, summed: &Tensor| {
         let sum = Tensor::empty(cx.gpu, label, &[1]);
