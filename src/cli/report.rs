@@ -15,7 +15,7 @@ use cola::gpu::Gpu;
 use cola::ops::log_mel::log_mel_of;
 use cola::train::atomic::write_atomic;
 use cola::train::codes::CodesReport;
-use cola::train::config::{CONFIG_FILE, TrainConfig};
+use cola::train::config::{CONFIG_FILE, Method, TrainConfig};
 use cola::train::environment::Environment;
 use cola::train::metrics::{METRICS_FILE, read_metrics};
 use cola::train::progress::bar;
@@ -51,9 +51,9 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
-    /// Page title
-    #[arg(long, default_value = "COLA pre-training")]
-    title: String,
+    /// Page title [default: the method's]
+    #[arg(long)]
+    title: Option<String>,
 
     #[command(flatten)]
     encoder: EncoderArgs,
@@ -74,7 +74,14 @@ impl Args {
         let config = TrainConfig::layered(Some(&self.run.join(CONFIG_FILE)), Table::new())?;
         let records = all_records(&self.run);
         let mut report = Report {
-            title: self.title.clone(),
+            title: self.title.clone().unwrap_or_else(|| {
+                let of_method = match config.method {
+                    Method::Cola => "COLA pre-training",
+                    Method::Simclr => "Pre-training on augmented views",
+                    Method::Nextcode => "Next-code pre-training",
+                };
+                of_method.into()
+            }),
             intro: Some(format!("Pre-trained on {}.", config.data.display())),
             training: Some(Training {
                 steps: read_metrics(&metrics)?,
