@@ -28,7 +28,7 @@ struct Params {
 /// of all heads, each head d rows; y: `[D, samples · steps]`.
 ///
 /// The T x T scores are computed a strip at a time and never stored (Milakov and Gimelshein 2018, Dao et al. 2022).
-/// Backward computes them again: with w the weights and delta[t] = y[·][t] · dy[·][t],
+/// Backward computes them again: with w the weights and `delta[t] = y[·][t] · dy[·][t]`,
 /// `ds[t][u] = w[t][u] (dy[·][t] · v[·][u] - delta[t])`, `dq = ds k / √d`, `dk = dsᵀ q / √d`, `dv = wᵀ dy`. Keeps qkv, y
 /// and a number for each head and step.
 ///
