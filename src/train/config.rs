@@ -357,6 +357,18 @@ mod tests {
     }
 
     #[test]
+    fn every_recipe_goes_with_every_method() {
+        for recipe in [Recipe::Paper, Recipe::Standard, Recipe::Strong] {
+            for method in [Method::Cola, Method::Simclr, Method::Nextcode] {
+                let given = given(&format!("recipe = \"{}\"\nmethod = \"{}\"", recipe.name(), method.name()));
+                let config =
+                    TrainConfig::layered(None, given).unwrap_or_else(|e| panic!("{recipe:?}, {method:?}: {e}"));
+                assert_eq!((config.recipe, config.method), (recipe, method));
+            }
+        }
+    }
+
+    #[test]
     fn refusals_name_the_line_and_the_key() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("c.toml");

@@ -324,6 +324,8 @@ impl TrainConfig {
             },
             Method::Nextcode => TrainConfig {
                 method,
+                // The paper's noise tells a positive from its anchor; here is neither.
+                noise: 0.0,
                 // Auto-encoder and k-means want numbers of about 1.
                 input_norm: InputScaling::Standard,
                 lr: 5e-4,
