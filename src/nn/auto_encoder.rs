@@ -176,9 +176,6 @@ impl Stored for AutoEncoder {
     fn state(&self) -> &StateStore {
         &self.state
     }
-    fn is_encoder(&self, _: &str) -> bool {
-        true
-    }
 }
 
 /// The auto-encoder once it is trained, as a part of what another network keeps.

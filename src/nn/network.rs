@@ -29,8 +29,11 @@ pub trait Stored {
     fn params(&self) -> &ParamStore;
     /// What is kept but not trained.
     fn state(&self) -> &StateStore;
-    /// Whether the tensor of this name is of use without what the model was trained for.
-    fn is_encoder(&self, tensor: &str) -> bool;
+    /// Whether the tensor of this name is of use without what the model was trained for: all of them, where nobody says
+    /// otherwise.
+    fn is_encoder(&self, _tensor: &str) -> bool {
+        true
+    }
 }
 
 /// A network that turns segments into vectors.

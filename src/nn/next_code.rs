@@ -140,9 +140,6 @@ impl Stored for NextCode {
     fn state(&self) -> &StateStore {
         &self.state
     }
-    fn is_encoder(&self, _: &str) -> bool {
-        true
-    }
 }
 
 impl Network for NextCode {

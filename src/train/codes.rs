@@ -198,7 +198,7 @@ fn judge(codes: &AutoEncoder, model: &NextCode, found: KMeans, log_mels: LogMels
     })
 }
 
-/// One step on patches `[patch_len, tokens]`. Returns the mean squared error, `[1]`.
+/// One step on patches `[patch_len, tokens]`, down the mean squared error. Returns the sum of the squares, `[1]`.
 fn train_step(codes: &AutoEncoder, optimizer: &mut Adam, lr: f64, patches: &Tensor) -> Tensor {
     let gpu = patches.gpu();
     codes.params.zero_grad();
@@ -207,7 +207,6 @@ fn train_step(codes: &AutoEncoder, optimizer: &mut Adam, lr: f64, patches: &Tens
     let decoded = codes.decode(&cx, &codes.encode(&cx, &Var::constant(patches.clone())));
     let error = difference(&decoded.value, patches);
     let loss = sum_squares(&error);
-    axpby(1.0 / patches.len() as f32, &loss.duplicate(), 0.0, &loss);
     let slope = Tensor::empty(gpu, "slope of the squared error", patches.shape());
     axpby(2.0 / patches.len() as f32, &error, 0.0, &slope);
     tape.backward(&decoded, slope);

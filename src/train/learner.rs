@@ -8,6 +8,7 @@ use crate::audio::Clip;
 use crate::frontend::InputNorm;
 use crate::gpu::Gpu;
 use crate::nn::network::Stored;
+use crate::optim::{Adam, Schedule};
 use crate::tape::SavedBytes;
 use crate::tensor::Tensor;
 use std::path::Path;
@@ -58,14 +59,26 @@ pub trait Learner {
     fn batch(&self) -> usize;
     /// From now on a step has so many pairs.
     fn set_batch(&mut self, pairs: usize);
+    /// What counts the steps, and what the learning rate follows.
+    fn clock(&self) -> (&Adam, &Schedule);
+    /// The same, to be set.
+    fn clock_mut(&mut self) -> (&mut Adam, &mut Schedule);
     /// Steps recorded so far.
-    fn steps(&self) -> u64;
+    fn steps(&self) -> u64 {
+        self.clock().0.steps
+    }
     /// Goes on behind so many steps.
-    fn set_steps(&mut self, steps: u64);
+    fn set_steps(&mut self, steps: u64) {
+        self.clock_mut().0.steps = steps;
+    }
     /// Length of the run in steps, which the learning rate follows.
-    fn length(&self) -> u64;
+    fn length(&self) -> u64 {
+        self.clock().1.total_steps
+    }
     /// Another length.
-    fn set_length(&mut self, steps: u64);
+    fn set_length(&mut self, steps: u64) {
+        self.clock_mut().1.total_steps = steps;
+    }
     /// Learns what the first step needs.
     ///
     /// # Errors

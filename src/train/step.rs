@@ -213,20 +213,12 @@ impl Learner for State {
         self.targets = Targets::new(&self.gpu, pairs, self.targets.contrast());
     }
 
-    fn steps(&self) -> u64 {
-        self.optimizer.steps
+    fn clock(&self) -> (&Adam, &Schedule) {
+        (&self.optimizer, &self.schedule)
     }
 
-    fn set_steps(&mut self, steps: u64) {
-        self.optimizer.steps = steps;
-    }
-
-    fn length(&self) -> u64 {
-        self.schedule.total_steps
-    }
-
-    fn set_length(&mut self, steps: u64) {
-        self.schedule.total_steps = steps;
+    fn clock_mut(&mut self) -> (&mut Adam, &mut Schedule) {
+        (&mut self.optimizer, &mut self.schedule)
     }
 
     fn train_step(&mut self, samples: &[f32], keep_pooled: bool) -> StepPending {
