@@ -91,16 +91,16 @@ fn same_padding_is_tensorflows() {
 #[test]
 fn stem_reads_one_plane_for_every_channel() {
     on_every_device(|gpu| {
-        for shape in [[1, 2, 12, 16], [1, 3, 7, 5]] {
+        for (shape, stride) in [([1, 2, 12, 16], 2), ([1, 3, 7, 5], 2), ([1, 2, 12, 16], 1), ([1, 3, 7, 5], 1)] {
             let x = input(1, &shape);
             check_op(
                 "conv_stem",
                 gpu,
                 &[],
                 &[input(2, &[5, 1, 3, 3])],
-                &|_, w| reference(&x.data.iter().map(|&v| f64::from(v)).collect::<Vec<_>>(), &w[0], shape, 3, 2),
+                &|_, w| reference(&x.data.iter().map(|&v| f64::from(v)).collect::<Vec<_>>(), &w[0], shape, 3, stride),
                 &|cx, _, w| {
-                    conv_stem(cx, &Var::constant(Tensor::from_slice(gpu, &shape, &x.data)), &w[0], Storage::F32)
+                    conv_stem(cx, &Var::constant(Tensor::from_slice(gpu, &shape, &x.data)), &w[0], stride, Storage::F32)
                 },
                 3e-6,
             );

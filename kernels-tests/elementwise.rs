@@ -13,9 +13,10 @@ fn functions_and_their_gradients() {
         Unary::Tanh => z.tanh(),
         Unary::Gelu => 0.5 * z * (1.0 + ((2.0 / PI).sqrt() * (z + 0.044715 * z.powi(3))).tanh()),
         Unary::Square => z * z,
+        Unary::Relu => z.max(0.0),
     };
     on_every_device(|gpu| {
-        for op in [Unary::Swish, Unary::Sigmoid, Unary::Tanh, Unary::Gelu, Unary::Square] {
+        for op in [Unary::Swish, Unary::Sigmoid, Unary::Tanh, Unary::Gelu, Unary::Square, Unary::Relu] {
             for n in [1, 4, 7, 64, 255, 256, 257, 1021] {
                 let x = [input(n as u64, &[n]).affine(6.0, 0.0)];
                 let reference = |x: &[Vec<f64>], _: &[Vec<f64>]| x[0].iter().map(|&z| f(op, z)).collect();

@@ -22,6 +22,8 @@ mod browser;
 mod embedding;
 #[path = "end_to_end/next_code.rs"]
 mod next_code;
+#[path = "end_to_end/vgg.rs"]
+mod vgg;
 
 fn train_folder() -> String {
     sounds().join("train").display().to_string()

@@ -67,8 +67,15 @@ fn onnxruntime_agrees_with_the_program() {
     let (run, stages) = (made.path("run"), made.path("stages"));
     let options = "--recipe standard --batch 4 --steps 2 --warmup 0 --features stages";
     succeed(&format!("pretrain {} --out {stages} {options}", made.path("sounds/train")));
+    let [vgg, vgg_stages] = ["vgg", "vgg_stages"].map(|name| made.path(name));
+    for (vgg, features) in [(&vgg, "pooled"), (&vgg_stages, "stages")] {
+        let options = format!("--encoder vgg --batch 4 --steps 2 --warmup 0 --features {features}");
+        succeed(&format!("pretrain {} --out {vgg} {options}", made.path("sounds/train")));
+    }
     for (source, options, features) in [
         (&run, "", 2560),
+        (&vgg, "", 256),
+        (&vgg_stages, "", 9216),
         (&stages, "", 6016),
         (&bare, "--input-norm paper", 1280),
         (&bare, "--input-norm none --pooling mean", 1280),

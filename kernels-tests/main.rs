@@ -10,6 +10,7 @@ mod cases;
 mod checkpoint;
 mod chunks;
 mod cola;
+mod conv;
 mod coverage;
 mod depthwise;
 mod dropout;

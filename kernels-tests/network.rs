@@ -3,8 +3,9 @@
 
 use crate::harness::{assert_close, data, f64s, on_every_device};
 use cola::gpu::Gpu;
+use cola::nn::backbone::Pooling;
 use cola::nn::cola::{Contrast, Targets};
-use cola::nn::efficientnet::{BLOCKS, FEATURES, Pooling};
+use cola::nn::efficientnet::{BLOCKS, FEATURES};
 use cola::nn::model::{ColaModel, ModelConfig};
 use cola::nn::stochastic_depth::DropMasks;
 use cola::nn::{NamedArray, Slab};
@@ -118,7 +119,7 @@ fn norm(x: &[f32]) -> f64 {
 /// The map behind each block and the head has the norm it should: says where a difference begins.
 fn check_stages(model: &ColaModel, cx: &Ctx, x: &Var, want: &[f64]) -> Var {
     let mut norms = Vec::new();
-    let maps = model.encoder.stages(cx, x, None, |y| norms.push(norm(&y.value.read::<f32>())));
+    let maps = model.encoder.maps(cx, x, None, |y| norms.push(norm(&y.value.read::<f32>())));
     // the fixture begins with the stem
     let want = &want[1..];
     for (stage, (got, want)) in norms.iter().zip(want).enumerate() {
@@ -172,7 +173,7 @@ fn step(gpu: &Gpu, fused: bool, storage: Storage) -> Vec<(String, Vec<f32>)> {
     let model = model(gpu);
     let tape = Tape::new();
     let cx = Ctx { fused, storage, ..Ctx::training(gpu, &tape) };
-    let h = model.encoder.forward(&cx, &segments(gpu), Pooling::Max, None);
+    let h = Pooling::Max.pool(&cx, &model.encoder.maps(&cx, &segments(gpu), None, |_| ()));
     let out = model.head.loss(&cx, &h, &Targets::new(gpu, SEGMENTS / 2, Contrast::OneWay));
     model.params.zero_grad();
     tape.backward(&out.loss, Tensor::from_slice(gpu, &[1], &[1.0f32]));
@@ -267,7 +268,7 @@ fn stochastic_depth_agrees_with_timm() {
     on_every_device(|gpu| {
         let cx = Ctx { training: true, ..Ctx::inference(gpu) };
         let masks = DropMasks::from_factors(gpu, &factors);
-        let h = model(gpu).encoder.forward(&cx, &segments(gpu), Pooling::Max, Some(&masks));
+        let h = Pooling::Max.pool(&cx, &model(gpu).encoder.maps(&cx, &segments(gpu), Some(&masks), |_| ()));
         assert_close("features", &h.value.read::<f32>(), &fixture.features("drop.features_max"), FORWARD);
     });
 }

@@ -148,6 +148,32 @@ fn drawing_sees_what_training_sees() {
     });
 }
 
+/// A sequence of several segments has their codes one after the other, and a single segment goes through the same network.
+#[test]
+fn contexts_longer_than_a_segment() {
+    on_one_device(|gpu| {
+        let config = TrainConfig { context: 144, ..config() };
+        assert_eq!(config.segment_samples(), cola::audio::SEGMENT_SAMPLES + 192 * 160);
+        let mut learner = state(gpu, &config);
+        let long = Tensor::from_slice(gpu, &[1, 1, 288, 64], &data(1, 288 * 64));
+        let parts: Vec<u32> = (0..3)
+            .flat_map(|k| {
+                let part = long.slice(k * 96 * 64, &[1, 1, 96, 64]);
+                learner.model.sequences(&part.duplicate()).targets.read::<u32>()
+            })
+            .collect();
+        assert_eq!(learner.model.sequences(&long).targets.read::<u32>(), parts);
+
+        let losses: Vec<f32> = {
+            let samples: Vec<f32> = noise(8 * PAIRS)[..2 * PAIRS * config.segment_samples()].to_vec();
+            (0..8).map(|_| learner.train_step(&samples, true).wait().loss).collect()
+        };
+        assert!(losses.iter().all(|loss| loss.is_finite()) && losses[7] < losses[0], "{losses:?}");
+        let segment = Tensor::from_slice(gpu, &[1, 2, 96, 64], &data(2, 2 * 96 * 64));
+        assert_eq!(learner.model.features(&Var::constant(segment)).dims2(), [32, 2]);
+    });
+}
+
 #[test]
 fn memory_is_foretold_to_the_byte() {
     let gpu = cola::gpu::Gpu::open(&Default::default()).expect("an adapter");

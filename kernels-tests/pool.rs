@@ -1,8 +1,9 @@
-//! max_pool.wgsl, max_pool_dx.wgsl, mean_pool.wgsl, mean_pool_dx.wgsl, pool_time.wgsl
+//! max_pool.wgsl, max_pool_dx.wgsl, max_pool_2x2.wgsl, max_pool_2x2_dx.wgsl, mean_pool.wgsl, mean_pool_dx.wgsl, pool_time.wgsl
 
 use crate::harness::{assert_close, check_op, data, input, on_every_device};
 use cola::gpu::{Gpu, GpuOptions};
-use cola::ops::pool::{max_pool, mean_pool, pool_time};
+use cola::ops::elementwise::reshape;
+use cola::ops::pool::{max_pool, max_pool_2x2, mean_pool, pool_time};
 use cola::tape::{Ctx, Tape, Var};
 use cola::tensor::Tensor;
 
@@ -25,6 +26,22 @@ fn planes_and_their_gradients() {
 }
 
 #[test]
+fn every_two_by_two() {
+    on_every_device(|gpu| {
+        for [c, n, h, w] in [[1, 1, 2, 2], [3, 2, 6, 4], [5, 13, 2, 10], [2, 3, 14, 16]] {
+            let four = move |x: &[f64], place: usize| {
+                let (row, column) = (place / (w / 2), place % (w / 2));
+                let at = 2 * row * w + 2 * column;
+                [at, at + 1, at + w, at + w + 1].map(|i| x[i]).into_iter().fold(f64::MIN, f64::max)
+            };
+            let max = move |x: &[Vec<f64>], _: &[Vec<f64>]| (0..c * n * h * w / 4).map(|p| four(&x[0], p)).collect();
+            let x = [input(1, &[c, n, h, w])];
+            check_op("max_pool_2x2", gpu, &x, &[], &max, &|cx, x, _| max_pool_2x2(cx, &x[0]), 1e-6);
+        }
+    });
+}
+
+#[test]
 fn the_first_of_equal_elements_gets_the_gradient() {
     on_every_device(|gpu| {
         let tape = Tape::new();
@@ -32,6 +49,12 @@ fn the_first_of_equal_elements_gets_the_gradient() {
         let y = max_pool(&Ctx::training(gpu, &tape), &x);
         let dx = tape.backward(&y, Tensor::from_slice(gpu, &[1, 2], &[5.0f32, 7.0]));
         assert_eq!(dx[0].read::<f32>(), [0.0, 5.0, 0.0, 0.0, 7.0, 0.0, 0.0, 0.0]);
+
+        let tape = Tape::new();
+        let x = tape.leaf(Tensor::from_slice(gpu, &[1, 1, 2, 4], &[1.0f32, 3.0, -1.0, -1.0, 3.0, 2.0, -1.0, -1.0]));
+        let y = max_pool_2x2(&Ctx::training(gpu, &tape), &x);
+        let dx = tape.backward(&y, Tensor::from_slice(gpu, &[1, 1, 1, 2], &[5.0f32, 7.0]));
+        assert_eq!(dx[0].read::<f32>(), [0.0, 5.0, 7.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
     });
 }
 
@@ -43,6 +66,10 @@ fn a_nan_is_not_lost() {
             plane[at] = f32::NAN;
             let x = Var::constant(Tensor::from_slice(gpu, &[1, 1, 1, 3], &plane));
             assert!(max_pool(&Ctx::inference(gpu), &x).value.read::<f32>()[0].is_nan(), "NaN at {at}");
+            let mut plane = [1.0f32, 2.0, 3.0, 4.0];
+            plane[at] = f32::NAN;
+            let x = Var::constant(Tensor::from_slice(gpu, &[1, 1, 2, 2], &plane));
+            assert!(max_pool_2x2(&Ctx::inference(gpu), &x).value.read::<f32>()[0].is_nan(), "NaN at {at}");
         }
     });
 }
@@ -87,10 +114,10 @@ fn large_tensors_are_cut_by_channels() {
             let leaf = tape.leaf(Tensor::from_slice(&gpu, &shape, &x));
             let y = op(&Ctx::training(&gpu, &tape), &leaf);
             let out = y.value.read::<f32>();
-            let dx = tape.backward(&y, Tensor::from_slice(&gpu, &[200, 2], &data(2, 400)));
+            let dx = tape.backward(&y, Tensor::from_slice(&gpu, y.value.shape(), &data(2, y.value.len())));
             (out, dx[0].read::<f32>())
         };
-        (pool(max_pool), pool(mean_pool))
+        (pool(max_pool), pool(mean_pool), pool(|cx, x| reshape(cx, &max_pool_2x2(cx, x), &[200, 8])))
     };
     assert_eq!(run(None), run(Some(64 * 32 * 4)));
 }

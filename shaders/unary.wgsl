@@ -1,5 +1,5 @@
 // unary — an elementwise function
-// maths    y = f(x); OP 0 swish, 1 sigmoid, 2 tanh, 3 gelu, 4 square
+// maths    y = f(x); OP 0 swish, 1 sigmoid, 2 tanh, 3 gelu, 4 square, 5 relu
 // shapes   x, y: any, of the same length
 // grid     x: n / WG elements (of Elem)
 // reads    x once, writes y once: bandwidth bound
@@ -28,6 +28,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         case 1u: { y[i] = sigmoid(x[i]); }
         case 2u: { y[i] = tanh(x[i]); }
         case 3u: { y[i] = gelu(x[i]); }
-        default: { y[i] = x[i] * x[i]; }
+        case 4u: { y[i] = x[i] * x[i]; }
+        // max() may drop a NaN, which must reach the loss
+        default: { y[i] = select(x[i], Elem(0.0), x[i] < Elem(0.0)); }
     }
 }

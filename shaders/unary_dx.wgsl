@@ -1,5 +1,6 @@
 // unary_dx — gradient of an elementwise function
-// maths    dx = dy f'(x); OP 0 swish, 3 gelu and 4 square (from x), 1 sigmoid and 2 tanh (from y = f(x): s (1 - s), 1 - y²)
+// maths    dx = dy f'(x); OP 0 swish, 3 gelu and 4 square (from x), 1 sigmoid, 2 tanh and 5 relu (from y = f(x): s (1 - s), 1 - y²,
+//          1 where y > 0)
 // shapes   v (x or y), dy, dx: any, of the same length
 // grid     x: n / WG elements (of Elem)
 // reads    v and dy once, writes dx once: bandwidth bound
@@ -29,6 +30,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         case 1u: { dx[i] = dy[i] * v[i] * (Elem(1.0) - v[i]); }
         case 2u: { dx[i] = dy[i] * (Elem(1.0) - v[i] * v[i]); }
         case 3u: { dx[i] = dy[i] * gelu_slope(v[i]); }
-        default: { dx[i] = 2.0 * dy[i] * v[i]; }
+        case 4u: { dx[i] = 2.0 * dy[i] * v[i]; }
+        default: { dx[i] = select(Elem(0.0), dy[i], v[i] > Elem(0.0)); }
     }
 }

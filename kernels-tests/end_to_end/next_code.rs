@@ -17,6 +17,8 @@ fn next_codes_are_learned_and_heard() {
         ("--dropout 0", "--codes-batch 4", ["--codes-batch", "--codes"]),
         ("--dropout 0", "--memory-budget 1MB", ["--memory-budget", "batch"]),
         ("--patch-frames 16", "--patch-frames 7", ["--patch-frames", "96"]),
+        ("--dropout 0", "--context 8", ["--context 8", "multiple of 2"]),
+        ("--dropout 0", "--context 33", ["--context 33", "multiple of 2"]),
         ("--heads 2", "--heads 3", ["width 32 in 3 heads", "wide"]),
     ] {
         refuse(&output(&start("").replace(from, to)), &parts);
@@ -87,8 +89,8 @@ fn next_codes_are_learned_and_heard() {
     refuse(&output(&format!("sample {} --out {}", trained().display(), file("no.wav"))), &["--method nextcode"]);
 }
 
-/// While the codes are learned, too.
+/// While the codes are learned, too, and with sequences of two segments.
 #[test]
 fn a_killed_next_code_run_goes_on_bit_for_bit() {
-    kills_change_nothing(&format!("{} --chunk 4", SMALL.replace("--dropout 0", "--dropout 0.1")));
+    kills_change_nothing(&format!("{} --chunk 4 --context 24", SMALL.replace("--dropout 0", "--dropout 0.1")));
 }

@@ -32,9 +32,12 @@ pub fn scale_by_norm(x: &mut [f32], squared_norm: f64) {
     }
 }
 
-/// A clip of at most one segment in the middle of [`SEGMENT_SAMPLES`] zeros; the left pad is the floor of half.
-pub fn pad_centred(clip: &[f32]) -> Vec<f32> {
-    place(clip, (SEGMENT_SAMPLES.saturating_sub(clip.len())) / 2)
+/// A clip of at most `samples` samples in the middle of as many zeros; the left pad is the floor of half.
+pub fn pad_centred(clip: &[f32], samples: usize) -> Vec<f32> {
+    let pad_left = (samples - clip.len()) / 2;
+    let mut out = vec![0.0; samples];
+    out[pad_left..pad_left + clip.len()].copy_from_slice(clip);
+    out
 }
 
 /// `clip` (cut to one segment) behind `pad_left` zeros, filled up with zeros to one segment.
@@ -45,9 +48,9 @@ pub fn place(clip: &[f32], pad_left: usize) -> Vec<f32> {
     out
 }
 
-/// Where a random crop of a clip of `samples` samples starts: uniform over all positions, 0 for a short clip.
-pub fn random_start(samples: u64, rng: &mut impl RngExt) -> u64 {
-    match samples.checked_sub(SEGMENT_SAMPLES as u64) {
+/// Where a random crop of `samples` samples out of a clip of `total` starts: uniform over all positions, 0 for a short clip.
+pub fn random_start(total: u64, samples: usize, rng: &mut impl RngExt) -> u64 {
+    match total.checked_sub(samples as u64) {
         None | Some(0) => 0,
         Some(last) => rng.random_range(0..=last),
     }
@@ -56,19 +59,19 @@ pub fn random_start(samples: u64, rng: &mut impl RngExt) -> u64 {
 /// How often a crop that turns out silent is drawn again before the clip counts as silent.
 const DRAWS: usize = 10;
 
-/// A random crop of clip `i` that is not silent, `[SEGMENT_SAMPLES]`, its level as it is; a shorter clip is padded with
+/// A random crop of clip `i` that is not silent, `[samples]`, its level as it is; a shorter clip is padded with
 /// zeros on both sides.
 ///
 /// # Errors
 /// When the file cannot be decoded, and [`AudioError::Silent`] when ten crops were silent.
-pub fn draw_crop(cache: &ClipCache, i: u32, rng: &mut impl RngExt) -> Result<Vec<f32>> {
+pub fn draw_crop(cache: &ClipCache, i: u32, samples: usize, rng: &mut impl RngExt) -> Result<Vec<f32>> {
     let clip = &cache.clips()[i as usize];
-    let len = clip.samples.min(SEGMENT_SAMPLES as u64) as usize;
-    let draws = if clip.samples > SEGMENT_SAMPLES as u64 { DRAWS } else { 1 };
+    let len = clip.samples.min(samples as u64) as usize;
+    let draws = if clip.samples > samples as u64 { DRAWS } else { 1 };
     for _ in 0..draws {
-        let part = cache.read(i, random_start(clip.samples, rng), len)?;
+        let part = cache.read(i, random_start(clip.samples, samples, rng), len)?;
         if !is_silent(&part) {
-            return Ok(if len < SEGMENT_SAMPLES { pad_centred(&part) } else { part });
+            return Ok(if len < samples { pad_centred(&part, samples) } else { part });
         }
     }
     Err(AudioError::Silent { path: clip.path.clone() })
@@ -123,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_short_clip_stands_in_the_middle() {
-        let padded = pad_centred(&[1.0, 2.0, 3.0]);
+        let padded = pad_centred(&[1.0, 2.0, 3.0], S);
         let left = (S - 3) / 2;
         assert_eq!(padded[left..left + 3], [1.0, 2.0, 3.0]);
         assert_eq!(padded.iter().sum::<f32>(), 6.0);
@@ -154,7 +157,7 @@ mod tests {
 
         #[test]
         fn crops_lie_inside(samples in 1u64..60_000, seed in 0u64..1000) {
-            let start = random_start(samples, &mut ChaCha8Rng::seed_from_u64(seed));
+            let start = random_start(samples, S, &mut ChaCha8Rng::seed_from_u64(seed));
             prop_assert!(start + S as u64 <= samples.max(S as u64));
         }
 

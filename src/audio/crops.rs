@@ -108,7 +108,7 @@ impl CropLoader {
 
 /// The segment at place `n` of the line: a random crop that is not silent, normalised.
 fn crop(cache: &ClipCache, clip: u32, seed: u64, n: u64) -> Result<Vec<f32>> {
-    let mut crop = draw_crop(cache, clip, &mut stream(seed, Purpose::Crop, n, 0))?;
+    let mut crop = draw_crop(cache, clip, SEGMENT_SAMPLES, &mut stream(seed, Purpose::Crop, n, 0))?;
     l2_normalise(&mut crop);
     Ok(crop)
 }

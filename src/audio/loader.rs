@@ -13,7 +13,6 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rand::RngExt;
 
-use super::SEGMENT_SAMPLES;
 use super::cache::ClipCache;
 use super::dataset::Clip;
 use super::error::{AudioError, Result};
@@ -28,6 +27,8 @@ use super::random::{Purpose, stream};
 pub struct LoaderConfig {
     /// Pairs in a batch.
     pub batch: usize,
+    /// Samples of a segment.
+    pub samples: usize,
     /// Decides the order, the crops and the noise.
     pub seed: u64,
     /// Decoding threads.
@@ -53,7 +54,7 @@ pub struct PairBatch {
     pub step: u64,
     /// Pass over the data, from 0.
     pub epoch: u64,
-    /// `[2 * batch, SEGMENT_SAMPLES]`: the anchors, then their positives in the same order.
+    /// `[2 * batch, samples]`: the anchors, then their positives in the same order.
     pub samples: Vec<f32>,
     /// The clip of each pair.
     pub clips: Vec<u32>,
@@ -179,7 +180,7 @@ impl Assembler {
 
     /// The batch of `step`; `None` once the loader is dropped.
     fn assemble(&mut self, step: u64) -> Option<Result<PairBatch>> {
-        let mut samples = vec![0.0; 2 * self.batch * SEGMENT_SAMPLES];
+        let mut samples = vec![0.0; 2 * self.batch * self.source.samples];
         let mut clips: Vec<u32> = (0..self.batch).map(|slot| self.plan.clip_at(step, slot)).collect();
         let mut empty = Vec::new();
         for (slot, &clip) in clips.iter().enumerate() {
@@ -243,9 +244,10 @@ impl Assembler {
     }
 
     fn put(&self, samples: &mut [f32], slot: usize, pair: &[f32]) {
-        let (anchor, positive) = pair.split_at(SEGMENT_SAMPLES);
+        let length = self.source.samples;
+        let (anchor, positive) = pair.split_at(length);
         for (row, view) in [(slot, anchor), (self.batch + slot, positive)] {
-            samples[row * SEGMENT_SAMPLES..][..SEGMENT_SAMPLES].copy_from_slice(view);
+            samples[row * length..][..length].copy_from_slice(view);
         }
     }
 

@@ -18,7 +18,8 @@ use super::random::{Purpose, stream};
 pub enum CropRule {
     /// As the public code does: the whole clip divided by its L2 norm, then two independent crops.
     ClipThenCrop,
-    /// Two independent crops, each divided by its own L2 norm, as in testing.
+    /// Two independent crops, each divided by its own L2 norm, as in testing; longer ones than a segment are so much louder
+    /// that a segment of them has that norm in the mean.
     CropThenNormalise,
 }
 
@@ -26,6 +27,8 @@ pub enum CropRule {
 pub(super) struct PairSource {
     pub cache: ClipCache,
     pub seed: u64,
+    /// Length of either view.
+    pub samples: usize,
     pub rule: CropRule,
     /// Whether the positive is cut where the anchor is.
     pub same_segment: bool,
@@ -37,11 +40,11 @@ pub(super) struct PairSource {
 
 impl PairSource {
     pub fn new(cache: ClipCache, config: &LoaderConfig) -> PairSource {
-        let LoaderConfig { seed, crop: rule, same_segment, noise, .. } = *config;
-        PairSource { cache, seed, rule, same_segment, noise, failed: Mutex::default() }
+        let LoaderConfig { seed, samples, crop: rule, same_segment, noise, .. } = *config;
+        PairSource { cache, seed, samples, rule, same_segment, noise, failed: Mutex::default() }
     }
 
-    /// Anchor and positive of `clip` at `step`, `2 * SEGMENT_SAMPLES` samples.
+    /// Anchor and positive of `clip` at `step`, twice `samples` samples.
     pub fn pair(&self, step: u64, clip: u32) -> Result<Vec<f32>> {
         let known = self.failed.lock().unwrap_or_else(PoisonError::into_inner).get(&clip).cloned();
         if let Some(err) = known {
@@ -67,18 +70,22 @@ impl PairSource {
             false => pair.extend(self.crop(clip, &mut rng)?),
         }
         if self.noise > 0.0 {
-            for x in &mut pair[SEGMENT_SAMPLES..] {
+            for x in &mut pair[self.samples..] {
                 *x += self.noise * rng.sample::<f32, _>(StandardNormal);
             }
         }
         Ok(pair)
     }
 
-    /// A normalised random crop that is not silent.
+    /// A random crop that is not silent, as loud as a segment of unit L2 norm.
     fn crop(&self, clip: u32, rng: &mut impl RngExt) -> Result<Vec<f32>> {
-        let mut crop = draw_crop(&self.cache, clip, rng)?;
+        let mut crop = draw_crop(&self.cache, clip, self.samples, rng)?;
         match self.rule {
-            CropRule::CropThenNormalise => l2_normalise(&mut crop),
+            CropRule::CropThenNormalise => {
+                l2_normalise(&mut crop);
+                let louder = (self.samples as f32 / SEGMENT_SAMPLES as f32).sqrt();
+                crop.iter_mut().for_each(|x| *x *= louder);
+            }
             CropRule::ClipThenCrop => scale_by_norm(&mut crop, self.cache.squared_norm(clip)?),
         }
         Ok(crop)

@@ -12,6 +12,7 @@ use crate::ops::bce::bce;
 use crate::ops::bias::bias;
 use crate::ops::columns::columns;
 use crate::ops::concat::concat_rows;
+use crate::ops::conv::conv3x3;
 use crate::ops::depthwise::{conv_stem, depthwise, norm_depthwise};
 use crate::ops::elementwise::{Unary, unary};
 use crate::ops::fft::Fft;
@@ -20,7 +21,7 @@ use crate::ops::layer_norm::layer_norm;
 use crate::ops::log_mel::LogMel;
 use crate::ops::matmul::{linear, matmul_tn};
 use crate::ops::mel::LogMelConfig;
-use crate::ops::pool::{max_pool, mean_pool, pool_time};
+use crate::ops::pool::{max_pool, max_pool_2x2, mean_pool, pool_time};
 use crate::ops::reduce::sum_squares;
 use crate::ops::residual::residual;
 use crate::ops::se::gate;
@@ -138,7 +139,7 @@ fn norm(cx: &Ctx, w: &[Param]) -> BatchNorm {
 pub fn all(segments: usize) -> Vec<Case> {
     let n = segments;
     let mut cases = vec![Case::new("conv_stem 96x64, 32 filters".into(), &[], &[&[32, 1, 3, 3]], {
-        move |cx, _, w| conv_stem(cx, &Var::constant(random(cx.gpu, 5, &[1, n, 96, 64])), &w[0], Storage::F32)
+        move |cx, _, w| conv_stem(cx, &Var::constant(random(cx.gpu, 5, &[1, n, 96, 64])), &w[0], 2, Storage::F32)
     })];
     for (place, out, inputs, pixels) in [
         ("b1.expand", 96, 16, 1536),
@@ -205,6 +206,15 @@ pub fn all(segments: usize) -> Vec<Case> {
         let shape = [c, n, h, w];
         cases.push(Case::new(name, &[&shape, &shape], &[], |cx, x, _| residual(cx, &x[0], &x[1], None)));
     }
+    for (place, out, inputs, h, w) in [("s1", 64, 32, 48, 32), ("s2", 128, 128, 24, 16), ("s4", 256, 256, 6, 4)] {
+        let name = format!("conv3x3 {place} {inputs} to {out}, {h}x{w}");
+        let op = |cx: &Ctx, x: &[Var], w: &[Param]| conv3x3(cx, &x[0], &w[0], Storage::F32);
+        cases.push(Case::new(name, &[&[inputs, n, h, w]], &[&[out, inputs, 3, 3]], op));
+    }
+    cases.push(Case::new("max_pool_2x2 64 x 48x32".into(), &[&[64, n, 48, 32]], &[], |cx, x, _| {
+        max_pool_2x2(cx, &x[0])
+    }));
+    cases.push(Case::new("relu 64 x 24x16".into(), &[&[64, n, 24, 16]], &[], |cx, x, _| unary(cx, Unary::Relu, &x[0])));
     cases.push(Case::new("max_pool 1280 x 3x2".into(), &[&[1280, n, 3, 2]], &[], |cx, x, _| max_pool(cx, &x[0])));
     cases.push(Case::new("layer_norm 512".into(), &[&[512, n]], &[&[512], &[512]], |cx, x, w| {
         layer_norm(cx, &x[0], &w[0], &w[1], 1e-3)

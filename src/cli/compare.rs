@@ -90,7 +90,7 @@ impl Args {
                 let run = &self.runs[run];
                 measure.options.epochs = epochs[usize::from(!mode.is_frozen())];
                 let protocol = measure.protocol(run, &task.0, task.1)?;
-                let folder = record::folder_of(&folder_of(run), &task.0.name, mode);
+                let folder = record::folder_of(&folder_of(run), &task.0.name, mode, None);
                 let stored = TransferRecord::read(&folder)?;
                 row.push(match stored {
                     Some(stored) if stored.protocol == protocol => {
@@ -127,7 +127,7 @@ impl Args {
                 format!("{}: --framework compares runs, whose configuration tells the method", run.display())
             })?;
             // Networks that only differ in what is done with them once are trained with labels once.
-            let network = (config.method == Method::Nextcode).then(|| config.next_code());
+            let network = (config.encoder, (config.method == Method::Nextcode).then(|| config.next_code()));
             if !networks.contains(&network) {
                 networks.push(network);
                 supervised.push((i, Mode::Scratch, Some(config.method)));

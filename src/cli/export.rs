@@ -34,7 +34,8 @@ Examples:
 /// As an ONNX file: evaluation mode, 32-bit floats, any number of segments at a time
 ///
 /// The graph takes `samples` [N, 15680], 0.98 s at 16 kHz at any level, and gives `embedding` [N, F], the vectors that
-/// embed writes: F is 1280 for a pooled map, 6016 for the features of all stages. With --no-front-end it takes
+/// embed writes: F is 1280 for a pooled map of an EfficientNet, 6016 for the
+/// features of all its stages. With --no-front-end it takes
 /// `log_mel` [N, 1, 96, 64] instead, the natural logarithm as it is; its scaling is part of the graph. The file's
 /// metadata say how the log-mel is computed. No device is needed.
 #[derive(clap::Args)]
@@ -71,7 +72,10 @@ impl Onnx {
         let weights = Weights::open(&self.run)?;
         let (config, norm) = settings(&weights, &self.run, self.reading.reading()?)?;
         let NetworkConfig::Cola(config) = config else {
-            bail!("{}: only an EfficientNet becomes ONNX; this is a run of --method nextcode", self.run.display());
+            bail!(
+                "{}: only an encoder of convolutions becomes ONNX; this is a run of --method nextcode",
+                self.run.display()
+            );
         };
         let Some(norm) = norm else {
             bail!(
@@ -82,12 +86,12 @@ impl Onnx {
         };
         let notes: Vec<_> = weights.info().map(|info| ("recipe", info.recipe.clone())).into_iter().collect();
         let input = if self.no_front_end { Input::LogMel } else { Input::Samples };
-        let ModelConfig { pooling, features, .. } = config;
-        let encoder = Encoder { weights: &weights.encoder()?, pooling, features, norm };
+        let ModelConfig { encoder: kind, pooling, features, .. } = config;
+        let encoder = Encoder { weights: &weights.encoder()?, kind, pooling, features, norm };
         let bytes = encoder.to_onnx(input, &notes);
         write_atomic(&out, |file| file.write_all(&bytes))?;
         let takes = if self.no_front_end { "log_mel [N, 1, 96, 64]" } else { "samples [N, 15680]" };
-        println!("wrote {}: {takes} to embedding [N, {}]", out.display(), features.len(pooling));
+        println!("wrote {}: {takes} to embedding [N, {}]", out.display(), kind.features(features, pooling));
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -5,7 +5,7 @@ use super::run::tell_skipped;
 use anyhow::{Context, Result, ensure};
 use cola::audio::{DiscoverOptions, discover};
 use cola::eval::encoder::measure;
-use cola::nn::efficientnet::Pooling;
+use cola::nn::backbone::Pooling;
 use cola::nn::model::ModelConfig;
 use cola::nn::network::NetworkConfig;
 use cola::train::checkpoint::{ModelInfo, Weights};

@@ -5,7 +5,7 @@ use anyhow::{Result, bail};
 use cola::audio::Clip;
 use cola::eval::encoder::{Encoder, Reading};
 use cola::gpu::Gpu;
-use cola::nn::efficientnet::{Features, Pooling};
+use cola::nn::backbone::{Features, Pooling};
 use cola::train::config::InputScaling;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ pub struct ReadingArgs {
     #[arg(long, value_name = "max|mean|maxmean")]
     pooling: Option<Pooling>,
 
-    /// What a vector is made of: the last feature map, or all seven stages [default: what the run was told]; probe also
+    /// What a vector is made of: the last feature map, or all stages [default: what the run was told]; probe also
     /// knows logmel-stats, which need no encoder
     #[arg(long, value_name = "pooled|stages")]
     features: Option<Represented>,

@@ -82,7 +82,7 @@ impl Args {
         ctrlc::set_handler(on_ctrl_c).context("cannot catch Ctrl-C")?;
 
         let gpu = self.encoder.device.open()?;
-        let measure = Measure { options: self.options, encoder: self.encoder, gpu };
+        let measure = Measure { options: self.options, encoder: self.encoder, network: None, gpu };
         // A task that cannot be read should be known of before hours of training.
         let workers = measure.encoder.workers();
         let tasks = tasks.iter().map(|path| measure.options.task(path, workers)).collect::<Result<Vec<_>>>()?;
@@ -102,7 +102,7 @@ impl Args {
             for task in &tasks {
                 let protocol = measure.protocol(&run, &task.0, task.1)?;
                 for &mode in &sweep.modes {
-                    let stored = TransferRecord::read(&record::folder_of(&run, &task.0.name, mode))?;
+                    let stored = TransferRecord::read(&record::folder_of(&run, &task.0.name, mode, None))?;
                     let record = match stored.filter(|stored| stored.protocol == protocol) {
                         Some(stored) => stored,
                         None => measure.run(&run, task, mode, None)?.0,

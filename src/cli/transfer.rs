@@ -13,10 +13,11 @@ use cola::eval::transfer::record::{self, Protocol, TransferRecord};
 use cola::eval::transfer::save::save;
 use cola::eval::transfer::{FitConfig, Fitted, Mode, PAPER_LR, Task, frozen};
 use cola::gpu::Gpu;
-use cola::nn::efficientnet::Features;
+use cola::nn::backbone::{BackboneKind, Features};
 use cola::train::atomic::write_atomic;
 use cola::train::bytes::Bytes;
 use cola::train::checkpoint::Weights;
+use cola::train::config::TrainConfig;
 use cola::train::progress::bar;
 use indicatif::ProgressBar;
 use std::io::Write;
@@ -39,6 +40,7 @@ Examples:
   cola transfer run speech_commands/
   cola transfer run speech_commands/ --mode finetune --encoder-lr 1e-4 --epochs 30
   cola transfer run speech_commands/ --mode scratch --patience 10 --seeds 3
+  cola transfer run speech_commands/ --mode scratch --encoder vgg
   cola transfer run fsd50k.csv --mode finetune --save tagger/")]
 pub struct Args {
     /// Folder of a run, or a .safetensors file
@@ -50,6 +52,11 @@ pub struct Args {
     /// frozen, finetune, scratch or random
     #[arg(long, default_value = "frozen")]
     mode: Mode,
+
+    /// Another network than the run's, with --mode scratch or random: efficientnet-b0 or vgg; its results go to a folder of
+    /// their own [default: the run's]
+    #[arg(long = "encoder", value_name = "NAME")]
+    network: Option<BackboneKind>,
 
     /// Write encoder, linear layer and label names of the first seed to this folder
     #[arg(long, value_name = "DIR")]
@@ -165,7 +172,11 @@ impl Options {
 impl Args {
     pub fn run(self) -> Result<ExitCode> {
         self.options.check()?;
-        let measure = Measure::new(self.options, self.encoder)?;
+        ensure!(
+            self.network.is_none() || !self.mode.is_pretrained(),
+            "--encoder puts an untrained network in place of the run's: take --mode scratch or random, or leave it out"
+        );
+        let measure = Measure { network: self.network, ..Measure::new(self.options, self.encoder)? };
         let task = measure.options.task(&self.task, measure.encoder.workers())?;
         let (record, folder) = measure.run(&self.run, &task, self.mode, self.save.as_deref())?;
         println!(
@@ -188,6 +199,8 @@ impl Args {
 pub struct Measure {
     pub options: Options,
     pub encoder: EncoderArgs,
+    /// In place of the run's network, untrained.
+    pub network: Option<BackboneKind>,
     pub gpu: Gpu,
 }
 
@@ -200,7 +213,7 @@ impl Measure {
         })
         .context("cannot catch Ctrl-C")?;
         let gpu = encoder.device.open()?;
-        Ok(Measure { options, encoder, gpu })
+        Ok(Measure { options, encoder, network: None, gpu })
     }
 
     /// What a result would depend on.
@@ -211,6 +224,7 @@ impl Measure {
         Ok(Protocol {
             weights: format!("{:08x}", crc32c::crc32c(&bytes)),
             encoder: format!("{:?}", self.encoder.weights.reading()?),
+            network: self.network,
             data: record::describe(task),
             fit: self.options.fit(),
             seeds: self.options.seeds.into(),
@@ -239,7 +253,11 @@ impl Measure {
         for i in 0..self.options.seeds {
             let fit = FitConfig { seed: protocol.fit.seed + u64::from(i), ..protocol.fit.clone() };
             let loaded = self.encoder.load(&self.gpu, run, &task.clips)?;
-            let encoder = if mode.is_pretrained() { loaded } else { loaded.before_training(fit.seed) };
+            let encoder = match self.network {
+                _ if mode.is_pretrained() => loaded,
+                None => loaded.before_training(fit.seed),
+                Some(kind) => loaded.other(kind, TrainConfig::default().model(), fit.seed),
+            };
             let result = if mode.is_frozen() {
                 if mode == Mode::Random || vectors.is_none() {
                     vectors = Some(self.vectors(&encoder, task)?);
@@ -269,7 +287,7 @@ impl Measure {
         let (adapter, seconds) = (&self.gpu.caps().adapter, began.elapsed().as_secs_f64());
         let record = TransferRecord::of(task, mode, protocol, &fitted, seconds, adapter);
         ensure!(record.mean.is_finite(), "{}: no test clip has any of the labels", task.name);
-        let folder = record::folder_of(&folder_of(run), &task.name, mode);
+        let folder = record::folder_of(&folder_of(run), &task.name, mode, self.network);
         write(&record, &folder)?;
         Ok((record, folder))
     }

@@ -16,7 +16,7 @@ pub struct Sampling {
     pub seed: u64,
 }
 
-/// `count` codes that follow `before`. The network has learnt single segments: where a sequence grows as long, the older
+/// `count` codes that follow `before`. Where a sequence grows as long as the network has learnt, the older
 /// half is forgotten, in whole columns of bands, so that a code stands where one of its band stood in training. `on_code`
 /// is told how many are drawn.
 pub fn draw(
@@ -28,12 +28,13 @@ pub fn draw(
     mut on_code: impl FnMut(usize),
 ) -> Vec<u32> {
     let codes = &network.config().codes;
-    let kept = codes.steps() / 2 / codes.column() * codes.column();
+    let context = network.config().transformer.context;
+    let kept = context / 2 / codes.column() * codes.column();
     let mut rng = ChaCha8Rng::seed_from_u64(sampling.seed);
     let mut all = before.to_vec();
     let mut from = 0;
     for drawn in 1..=count {
-        if all.len() - from >= codes.steps() {
+        if all.len() - from >= context {
             from = all.len().next_multiple_of(codes.column()) - kept;
         }
         all.push(choose(&network.next(gpu, &all[from..]), sampling, rng.random_range(0.0..1.0)));

@@ -3,8 +3,8 @@
 use crate::audio::{Clip, EvalLoader, SEGMENT_SAMPLES};
 use crate::frontend::{FrontEnd, InputNorm};
 use crate::gpu::Gpu;
-use crate::nn::efficientnet::{Features, Pooling};
-use crate::nn::model::ModelConfig;
+use crate::nn::backbone::{BackboneKind, Features, Pooling};
+use crate::nn::model::{ColaModel, ModelConfig};
 use crate::nn::network::{Network, NetworkConfig};
 use crate::tape::Var;
 use crate::tensor::Tensor;
@@ -93,6 +93,17 @@ impl Encoder {
     pub fn before_training(&self, seed: u64) -> Encoder {
         let network = self.network.network().build(&self.gpu, seed).expect("one that was built before");
         Encoder::new(&self.gpu, network, self.front_end.norm)
+    }
+
+    /// Another network in place of this one, untrained and under the same scaling; `otherwise` is around it where this one
+    /// is no encoder with COLA's heads.
+    pub fn other(&self, kind: BackboneKind, otherwise: ModelConfig, seed: u64) -> Encoder {
+        let config = match self.network.network() {
+            NetworkConfig::Cola(config) => config,
+            _ => otherwise,
+        };
+        let network = ColaModel::new(&self.gpu, &config.with_encoder(kind), seed);
+        Encoder::new(&self.gpu, Box::new(network), self.front_end.norm)
     }
 
     /// The device.

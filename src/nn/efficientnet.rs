@@ -3,22 +3,16 @@
 //! As in Keras with `include_top=False`, with TF "SAME" padding as in timm's `tf_efficientnet_b0`, whose tensor names
 //! and torch layouts these are, behind the prefix `encoder.`: weights go both ways.
 
+use super::backbone::PREFIX;
 use super::layers::{Initial, Stores};
 use super::mbconv::{BlockShape, MbConv};
 use super::stochastic_depth::DropMasks;
 use crate::ops::batch_norm::{BatchNorm, batch_norm};
-use crate::ops::concat::concat_rows;
 use crate::ops::depthwise::conv_stem;
 use crate::ops::matmul::linear_in;
-use crate::ops::pool::{max_pool, mean_pool, pool_time};
 use crate::tape::{Ctx, Param, Var};
 use crate::tensor::Tensor;
-use serde::{Deserialize, Serialize};
-use std::fmt;
-use std::str::FromStr;
 
-/// What the encoder's tensors are called in front of timm's names.
-pub const PREFIX: &str = "encoder.";
 /// Channels of the last feature map.
 pub const FEATURES: usize = 1280;
 /// Blocks, in all stages together.
@@ -66,101 +60,7 @@ pub(crate) fn blocks() -> Vec<(String, BlockShape)> {
     blocks
 }
 
-/// What becomes of the last feature map, a plane of 3 x 2 a channel for a segment of 96 x 64.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Pooling {
-    /// Its largest element, as in the paper: 1280 features.
-    #[default]
-    Max,
-    /// Its mean: 1280 features.
-    Mean,
-    /// Both, maxima first: 2560 features.
-    MaxMean,
-}
-
-impl FromStr for Pooling {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Pooling, String> {
-        match text {
-            "max" => Ok(Pooling::Max),
-            "mean" => Ok(Pooling::Mean),
-            "maxmean" => Ok(Pooling::MaxMean),
-            _ => Err(format!("'{text}' is none of max, mean, maxmean")),
-        }
-    }
-}
-
-impl fmt::Display for Pooling {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(match self {
-            Pooling::Max => "max",
-            Pooling::Mean => "mean",
-            Pooling::MaxMean => "maxmean",
-        })
-    }
-}
-
-impl Pooling {
-    /// Features of a segment.
-    pub fn features(self) -> usize {
-        if self == Pooling::MaxMean { 2 * FEATURES } else { FEATURES }
-    }
-
-    /// `[C, N, H, W]` to `[C or 2 C, N]`.
-    #[track_caller]
-    pub fn pool(self, cx: &Ctx, x: &Var) -> Var {
-        match self {
-            Pooling::Max => max_pool(cx, x),
-            Pooling::Mean => mean_pool(cx, x),
-            Pooling::MaxMean => concat_rows(cx, &max_pool(cx, x), &mean_pool(cx, x)),
-        }
-    }
-}
-
-/// Which vector of a segment a frozen encoder gives out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Features {
-    /// What the projection was trained on: the last map, pooled.
-    #[default]
-    Pooled,
-    /// Mean and maximum over time of every channel and frequency behind each of the seven stages: 6016 features. Early
-    /// stages keep what the loss has no use for, such as which word was said.
-    Stages,
-}
-
-impl Features {
-    /// Length of a vector.
-    pub fn len(self, pooling: Pooling) -> usize {
-        match self {
-            Features::Pooled => pooling.features(),
-            Features::Stages => stage_features(),
-        }
-    }
-}
-
-impl FromStr for Features {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Features, String> {
-        match text {
-            "pooled" => Ok(Features::Pooled),
-            "stages" => Ok(Features::Stages),
-            _ => Err(format!("'{text}' is none of pooled, stages")),
-        }
-    }
-}
-
-impl fmt::Display for Features {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(match self {
-            Features::Pooled => "pooled",
-            Features::Stages => "stages",
-        })
-    }
-}
-
-/// Length of [`Features::Stages`] for a segment of 96 frames and 64 bands.
+/// Length of [`Features::Stages`](super::backbone::Features::Stages) for a segment of 96 frames and 64 bands.
 pub fn stage_features() -> usize {
     let mut bands = 32;
     let mut features = 0;
@@ -218,32 +118,16 @@ impl EfficientNet {
         blocks().iter().enumerate().filter(|(_, (_, shape))| shape.has_shortcut()).map(|(b, _)| b).collect()
     }
 
-    /// Features `[1280 or 2560, N]` of segments x `[1, N, frames, bands]`; no gradient goes to x.
+    /// Shows `see` the map behind each of the seven stages.
     #[track_caller]
-    pub fn forward(&self, cx: &Ctx, x: &Var, pooling: Pooling, drop: Option<&DropMasks>) -> Var {
-        pooling.pool(cx, &self.stages(cx, x, drop, |_| ()))
-    }
-
-    /// [`Features::Stages`] `[6016, N]` of segments x `[1, N, 96, 64]`: stage by stage, the means first. No gradient.
-    #[track_caller]
-    pub fn stage_features(&self, cx: &Ctx, x: &Var) -> Tensor {
-        let mut parts = Vec::new();
+    pub fn each_stage(&self, cx: &Ctx, x: &Var, mut see: impl FnMut(&Tensor)) {
         let (mut map, ends) = (0, stage_ends());
         self.blocks(cx, x, None, |y| {
             if ends.contains(&map) {
-                parts.push(pool_time(&y.value));
+                see(&y.value);
             }
             map += 1;
         });
-        let rows = parts.iter().map(|part| part.shape()[0]).sum();
-        let n = x.value.shape()[1];
-        let all = Tensor::empty(cx.gpu, "stage features", &[rows, n]);
-        let mut start = 0;
-        for part in parts {
-            all.slice(start * n, part.shape()).copy_from(&part);
-            start += part.shape()[0];
-        }
-        all
     }
 
     /// The last feature map `[1280, N, frames / 32, bands / 32]` (rounded up). `see` is shown what each block and the
@@ -265,7 +149,7 @@ impl EfficientNet {
         let (first, rest) = self.blocks.split_first().expect("sixteen blocks");
         let [_, n, h, w] = x.value.dims4();
         let storage = first.raw_storage(cx, [STEM_CHANNELS, n, h.div_ceil(2), w.div_ceil(2)]);
-        let raw = conv_stem(cx, x, weight, storage);
+        let raw = conv_stem(cx, x, weight, 2, storage);
         let mut y = first.forward_raw(cx, &raw, bn);
         see(&y);
         for (b, block) in rest.iter().enumerate() {

@@ -6,7 +6,8 @@
 //! | `init` | [`Init`]: seeded initial values |
 //! | `layers` | batch norm and squeeze-excite: their tensors, and how they are found |
 //! | `mbconv` | the block that the encoder repeats |
-//! | `efficientnet` | the encoder, and the pooling behind it |
+//! | `backbone` | the encoder by its name, and the pooling behind it |
+//! | `efficientnet`, `vgg` | the two encoders |
 //! | `stochastic_depth` | which blocks a sample skips in training |
 //! | `cola` | the projection head, the two similarities and the contrastive loss |
 //! | `model` | [`ColaModel`](model::ColaModel): all of it over one store |
@@ -16,6 +17,7 @@
 //! | `network` | what all networks that make vectors of segments have in common |
 
 pub mod auto_encoder;
+pub mod backbone;
 pub mod cola;
 pub mod dense;
 pub mod efficientnet;
@@ -28,6 +30,7 @@ pub mod next_code;
 pub mod param;
 pub mod stochastic_depth;
 pub mod transformer;
+pub mod vgg;
 
 pub use init::Init;
 pub use param::{NamedArray, ParamError, ParamStore, Slab, StateStore};

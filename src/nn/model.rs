@@ -1,7 +1,7 @@
 //! The whole COLA model: encoder, projection, similarity, over one store of parameters and one of running statistics.
 
+use super::backbone::{Backbone, BackboneKind, Features, PREFIX, Pooling};
 use super::cola::{ColaHead, Similarity};
-use super::efficientnet::{EfficientNet, Features, PREFIX, Pooling};
 use super::layers::{Initial, Stores};
 use super::network::{Network, NetworkConfig, Stored};
 use super::stochastic_depth::DropMasks;
@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 /// What decides the tensors of a model and what it computes. Stored with the weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelConfig {
+    /// The network that makes feature maps.
+    #[serde(default)]
+    pub encoder: BackboneKind,
     /// How two segments are compared; the cosine has neither LayerNorm nor W.
     pub similarity: Similarity,
     /// What becomes of the last feature map.
@@ -38,6 +41,7 @@ impl Default for ModelConfig {
     /// The paper's, without stochastic depth.
     fn default() -> ModelConfig {
         ModelConfig {
+            encoder: BackboneKind::EfficientnetB0,
             similarity: Similarity::Bilinear,
             pooling: Pooling::Max,
             embedding: 512,
@@ -49,6 +53,17 @@ impl Default for ModelConfig {
     }
 }
 
+impl ModelConfig {
+    /// The same around another encoder.
+    pub fn with_encoder(self, encoder: BackboneKind) -> ModelConfig {
+        match encoder.has_shortcuts() {
+            true => ModelConfig { encoder, ..self },
+            // nothing to skip or to silence
+            false => ModelConfig { encoder, stochastic_depth: 0.0, zero_init_residual: false, ..self },
+        }
+    }
+}
+
 /// Encoder and heads.
 pub struct ColaModel {
     /// Every trained tensor.
@@ -56,7 +71,7 @@ pub struct ColaModel {
     /// The running statistics of batch norm.
     pub state: StateStore,
     /// Segments to feature maps. It and the head hold slices of the two stores.
-    pub encoder: EfficientNet,
+    pub encoder: Backbone,
     /// Projection and similarity.
     pub head: ColaHead,
     config: ModelConfig,
@@ -68,11 +83,13 @@ impl ColaModel {
     pub fn new(gpu: &Gpu, config: &ModelConfig, seed: u64) -> ColaModel {
         let zero_init_residual = config.zero_init_residual;
         let mut initial = Initial { seed, zero_init_residual, ..Initial::default() };
-        EfficientNet::initial(&mut initial);
-        initial.params.extend(ColaHead::initial(config.pooling.features(), config.embedding, config.similarity, seed));
+        config.encoder.initial(&mut initial);
+        let features = config.pooling.features(config.encoder.channels());
+        initial.params.extend(ColaHead::initial(features, config.embedding, config.similarity, seed));
         let params = ParamStore::build(gpu, &initial.params);
         let state = StateStore::build(gpu, &initial.state);
-        let encoder = EfficientNet::new(Stores { params: &params, state: &state, bn_momentum: config.bn_momentum });
+        let stores = Stores { params: &params, state: &state, bn_momentum: config.bn_momentum };
+        let encoder = Backbone::new(config.encoder, stores);
         let head = ColaHead::new(&params, config.similarity);
         ColaModel { params, state, encoder, head, config: config.clone(), seed }
     }
@@ -82,14 +99,14 @@ impl ColaModel {
         &self.config
     }
 
-    /// Features h `[1280 or 2560, N]` of segments x `[1, N, frames, bands]`. In training mode, stochastic depth skips
+    /// Features h `[F, N]`, the pooled last map, of segments x `[1, N, frames, bands]`. In training mode, stochastic depth skips
     /// what it skips at training step `step`.
     #[track_caller]
     pub fn encode(&self, cx: &Ctx, x: &Var, step: u64) -> Var {
         let rate = self.config.stochastic_depth;
         let segments = x.value.dims4()[1];
         let masks = (cx.training && rate > 0.0).then(|| DropMasks::draw(cx.gpu, rate, segments, self.seed, step));
-        self.encoder.forward(cx, x, self.config.pooling, masks.as_ref())
+        self.config.pooling.pool(cx, &self.encoder.maps(cx, x, masks.as_ref(), |_| ()))
     }
 }
 
@@ -113,7 +130,7 @@ impl Network for ColaModel {
         ColaModel::encode(self, cx, x, step)
     }
     fn trained_len(&self) -> usize {
-        self.config.pooling.features()
+        self.config.pooling.features(self.config.encoder.channels())
     }
     fn features(&self, x: &Var) -> Tensor {
         let cx = Ctx::inference(self.params.grads().gpu());
@@ -123,7 +140,7 @@ impl Network for ColaModel {
         }
     }
     fn features_len(&self) -> usize {
-        self.config.features.len(self.config.pooling)
+        self.config.encoder.features(self.config.features, self.config.pooling)
     }
 }
 
@@ -135,8 +152,8 @@ mod tests {
     fn the_whole_model_has_the_parameters_of_the_paper() {
         let counts = |similarity, pooling| {
             let mut initial = Initial::default();
-            EfficientNet::initial(&mut initial);
-            let head = ColaHead::initial(Pooling::features(pooling), 512, similarity, 0);
+            BackboneKind::default().initial(&mut initial);
+            let head = ColaHead::initial(Pooling::features(pooling, 1280), 512, similarity, 0);
             let sum =
                 |prefix: &str| head.iter().filter(|a| a.name.starts_with(prefix)).map(|a| a.data.len()).sum::<usize>();
             (sum("projection."), sum("similarity."))

@@ -28,7 +28,17 @@ pub struct NextCodeConfig {
 impl NextCodeConfig {
     /// What is wrong with it, if anything.
     pub fn complaint(&self) -> Option<String> {
-        self.codes.complaint().or_else(|| self.transformer.complaint())
+        self.codes.complaint().or_else(|| self.context_complaint()).or_else(|| self.transformer.complaint())
+    }
+
+    fn context_complaint(&self) -> Option<String> {
+        let (context, segment, column) = (self.transformer.context, self.codes.steps(), self.codes.column());
+        let fits = context >= segment && context.is_multiple_of(column);
+        (!fits).then(|| {
+            format!(
+                "--context {context}: give a multiple of {column}, the codes of one time, from {segment}, a segment, on"
+            )
+        })
     }
 }
 
@@ -47,6 +57,8 @@ pub struct NextCode {
 /// The codes of some segments, as the transformer takes them.
 pub struct Sequences {
     inputs: Tokens,
+    /// Codes a segment.
+    steps: usize,
     /// `[segments · steps]`, `u32`: the code that follows each input.
     pub targets: Tensor,
 }
@@ -83,19 +95,20 @@ impl NextCode {
         self.config.codes.codes as u32
     }
 
-    /// The codes of log-mels x `[1, N, 96, 64]`. Waits for the device.
+    /// The codes of log-mels x `[1, N, frames, 64]`, 96 frames or as many as the context has. Waits for the device.
     pub fn sequences(&self, x: &Tensor) -> Sequences {
         let targets = self.codebook.assign(x).ids;
         let ids = targets.read::<u32>();
+        let steps = ids.len() / x.dims4()[1];
         let shifted = |segment: &[u32]| [&[self.start()], &segment[..segment.len() - 1]].concat();
-        let inputs: Vec<u32> = ids.chunks(self.config.codes.steps()).flat_map(shifted).collect();
-        Sequences { inputs: Tokens::new(x.gpu(), &inputs, self.config.transformer.classes), targets }
+        let inputs: Vec<u32> = ids.chunks(steps).flat_map(shifted).collect();
+        Sequences { inputs: Tokens::new(x.gpu(), &inputs, self.config.transformer.classes), steps, targets }
     }
 
     /// The transformer's last states `[width, segments · steps]`.
     #[track_caller]
     pub fn states(&self, cx: &Ctx, sequences: &Sequences, step: u64) -> Var {
-        self.transformer.states(cx, &sequences.inputs, self.config.codes.steps(), step)
+        self.transformer.states(cx, &sequences.inputs, sequences.steps, step)
     }
 
     /// Logits `[classes, segments · steps]`, K of them codes, of the code that follows each state.
@@ -104,21 +117,20 @@ impl NextCode {
         self.transformer.logits(cx, states)
     }
 
-    /// Means over each segment, `[width, segments]`, of states.
+    /// Means over each segment, `[width, segments]`, of the states of some sequences.
     #[track_caller]
-    pub fn mean_states(&self, cx: &Ctx, states: &Var) -> Var {
-        let ([width, tokens], steps) = (states.value.dims2(), self.config.codes.steps());
+    pub fn mean_states(&self, cx: &Ctx, states: &Var, sequences: &Sequences) -> Var {
+        let ([width, tokens], steps) = (states.value.dims2(), sequences.steps);
         mean_pool(cx, &reshape(cx, states, &[width, tokens / steps, steps, 1]))
     }
 
-    /// Logits, K of them, of the code that comes after `before`, at most a segment's codes but one.
+    /// Logits, K of them, of the code that comes after `before`, at most the codes of the context but one.
     ///
     /// # Panics
     /// When there are more.
     #[track_caller]
     pub fn next(&self, gpu: &Gpu, before: &[u32]) -> Vec<f32> {
         let steps = before.len() + 1;
-        assert!(steps <= self.config.codes.steps(), "{steps} steps");
         let mut inputs = [&[self.start()], before].concat();
         // No state knows of what comes behind it.
         inputs.resize(steps.next_multiple_of(4), 0);
@@ -144,7 +156,8 @@ impl Stored for NextCode {
 
 impl Network for NextCode {
     fn encode(&self, cx: &Ctx, x: &Var, step: u64) -> Var {
-        self.mean_states(cx, &self.states(cx, &self.sequences(&x.value), step))
+        let sequences = self.sequences(&x.value);
+        self.mean_states(cx, &self.states(cx, &sequences, step), &sequences)
     }
     fn trained_len(&self) -> usize {
         self.config.transformer.width

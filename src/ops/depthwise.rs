@@ -83,15 +83,15 @@ pub fn packs([c, n, h, w]: [usize; 4], k: usize, stride: usize) -> bool {
     (g.strips() || g.small()) && whole(h, w) && whole(g.ho, g.wo)
 }
 
-/// The network's first layer: x `[1, N, H, W]`, w `[C, 1, K, K]`, stride 2 → `[C, N, ceil(H / 2), ceil(W / 2)]`.
+/// A network's first layer: x `[1, N, H, W]`, w `[C, 1, K, K]` → `[C, N, ceil(H / stride), ceil(W / stride)]`.
 ///
 /// With one input channel it is a depthwise convolution whose channels all read the same plane. No gradient goes to x,
 /// which is data. y can be stored in 16 bits where Wo is a multiple of 4. Backward keeps x.
 #[track_caller]
-pub fn conv_stem(cx: &Ctx, x: &Var, w: &Param, storage: Storage) -> Var {
+pub fn conv_stem(cx: &Ctx, x: &Var, w: &Param, stride: usize, storage: Storage) -> Var {
     assert_eq!(x.value.dims4()[0], 1, "{}: the stem takes one input channel, not {:?}", w.name, x.value.shape());
     assert!(!x.needs_grad(), "{}: the stem gives no gradient to its input", w.name);
-    convolve(cx, "conv_stem", x, w, 2, storage)
+    convolve(cx, "conv_stem", x, w, stride, storage)
 }
 
 #[track_caller]

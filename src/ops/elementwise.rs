@@ -26,6 +26,8 @@ pub enum Unary {
     Gelu = 3,
     /// x²
     Square = 4,
+    /// max(x, 0); a NaN stays one.
+    Relu = 5,
 }
 
 #[repr(C)]
@@ -43,11 +45,11 @@ fn run_unary(gpu: &Gpu, kernel: &'static Kernel, op: Unary, tensors: &[&Tensor])
 
 /// y = f(x), any shape.
 ///
-/// Backward: dx = dy f'(x). Sigmoid and tanh keep y (their slope is simplest in it), the others keep x.
+/// Backward: dx = dy f'(x). Sigmoid, tanh and relu keep y (their slope is simplest in it), the others keep x.
 pub fn unary(cx: &Ctx, op: Unary, x: &Var) -> Var {
     let y = Tensor::empty(cx.gpu, "unary", x.value.shape());
     run_unary(cx.gpu, &UNARY, op, &[&x.value, &y]);
-    let of_x = !matches!(op, Unary::Sigmoid | Unary::Tanh);
+    let of_x = !matches!(op, Unary::Sigmoid | Unary::Tanh | Unary::Relu);
     let kept = if of_x { x.value.clone() } else { y.clone() };
     let (x, saved) = (x.clone(), kept.clone());
     cx.record("unary", y, &[&saved], move |dy, grads| {

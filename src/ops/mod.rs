@@ -10,6 +10,7 @@ pub mod bce;
 pub mod bias;
 pub mod columns;
 pub mod concat;
+pub mod conv;
 pub mod convolve;
 pub mod depthwise;
 pub mod dropout;

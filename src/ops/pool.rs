@@ -1,4 +1,4 @@
-//! Pooling of feature maps to one vector a sample: global, and over time alone.
+//! Pooling of feature maps: to half their size, or to one vector a sample, over the whole plane or over time alone.
 
 use super::{elem, split_rows, u};
 use crate::gpu::{Kernel, groups};
@@ -8,6 +8,8 @@ use crate::tensor::Tensor;
 
 static MAX: Kernel = kernel!("max_pool.wgsl");
 static MAX_DX: Kernel = kernel!("max_pool_dx.wgsl");
+static MAX_2X2: Kernel = kernel!("max_pool_2x2.wgsl");
+static MAX_2X2_DX: Kernel = kernel!("max_pool_2x2_dx.wgsl");
 static MEAN: Kernel = kernel!("mean_pool.wgsl");
 static MEAN_DX: Kernel = kernel!("mean_pool_dx.wgsl");
 static TIME: Kernel = kernel!("pool_time.wgsl");
@@ -36,6 +38,38 @@ pub fn max_pool(cx: &Ctx, x: &Var) -> Var {
             let tensors = [&dy, &winner, &dx].map(|t| t.rows(start, rows));
             let params = [u(rows * n), u(h * w)];
             dy.gpu().run(&MAX_DX, &[], &params, &tensors.each_ref(), [groups(rows * n, WG), 1, 1], 0);
+        }
+        grads.add(&x, dx);
+    })
+}
+
+/// The largest of every two by two elements; x: `[C, N, H, W]`, y: `[C, N, H / 2, W / 2]`.
+///
+/// Backward: as [`max_pool`].
+///
+/// # Panics
+/// When H or W is odd.
+#[track_caller]
+pub fn max_pool_2x2(cx: &Ctx, x: &Var) -> Var {
+    let [c, n, h, w] = x.value.dims4();
+    assert!(h.is_multiple_of(2) && w.is_multiple_of(2), "pairs of rows and columns wanted, not {:?}", x.value.shape());
+    let half = [c, n, h / 2, w / 2];
+    let y = Tensor::empty(cx.gpu, "max_pool_2x2", &half);
+    let winner = Tensor::empty(cx.gpu, "max_pool_2x2 winner", &half);
+    let spec = [("WO", u(w / 2).into())];
+    let outputs = n * h * w / 4;
+    for (start, rows) in split_rows(cx.gpu, c, n * h * w) {
+        let tensors = [&x.value, &y, &winner].map(|t| t.rows(start, rows));
+        let grid = [groups(rows * outputs, WG), 1, 1];
+        cx.gpu.run(&MAX_2X2, &spec, &u(rows * outputs), &tensors.each_ref(), grid, (4 * rows * outputs) as u64);
+    }
+    let (x, saved) = (x.clone(), winner.clone());
+    cx.record("max_pool_2x2", y, &[&saved], move |dy, grads| {
+        let dx = Tensor::empty(dy.gpu(), "max_pool_2x2 dx", x.value.shape());
+        for (start, rows) in split_rows(dy.gpu(), c, n * h * w) {
+            let tensors = [&dy, &winner, &dx].map(|t| t.rows(start, rows));
+            let grid = [groups(rows * outputs, WG), 1, 1];
+            dy.gpu().run(&MAX_2X2_DX, &spec, &u(rows * outputs), &tensors.each_ref(), grid, 0);
         }
         grads.add(&x, dx);
     })

@@ -113,7 +113,12 @@ pub fn learn(
     };
     let pairs = config.batch.min(MOST_PAIRS);
     // Other crops than the transformer's first ones.
-    let loading = LoaderConfig { batch: pairs, seed: config.seed.wrapping_add(2), ..loader_config(config) };
+    let loading = LoaderConfig {
+        batch: pairs,
+        samples: SEGMENT_SAMPLES,
+        seed: config.seed.wrapping_add(2),
+        ..loader_config(config)
+    };
     let mut loader = Loader::start(clips.clone(), loading, saved.step)?;
     let mut log_mels = || -> Result<Tensor, TrainError> {
         let samples = Tensor::from_slice(gpu, &[2 * pairs, SEGMENT_SAMPLES], &loader.next()?.samples);

@@ -4,13 +4,15 @@
 //! same keys. The result, defaults included, is written to `RUN/config.toml`, which is itself a valid `--config`.
 
 pub use super::recipe::{InputScaling, Level, Method, OptimizerKind, Precision, Recipe, SimilarityKind, TrainConfig};
-use crate::audio::CropRule;
+use crate::audio::{CropRule, SEGMENT_SAMPLES};
 use crate::gpu::{AdapterChoice, GpuOptions, Tier, cache_folder};
 use crate::nn::auto_encoder::CodesConfig;
+use crate::nn::backbone::BackboneKind;
 use crate::nn::cola::{Contrast, Similarity};
 use crate::nn::model::ModelConfig;
 use crate::nn::next_code::NextCodeConfig;
 use crate::nn::transformer::TransformerConfig;
+use crate::ops::mel::LogMelConfig;
 use crate::optim::{AdamConfig, EpsConvention, Schedule};
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
@@ -28,7 +30,8 @@ impl TrainConfig {
         let from_file = file.map(read_table).transpose()?.unwrap_or_default();
         let layers = [&given, &from_file];
         let recipe: Recipe = named("recipe", layers)?;
-        let mut table = TrainConfig::of(recipe).with_method(named("method", layers)?).to_table();
+        let config = TrainConfig::of(recipe).with_method(named("method", layers)?);
+        let mut table = config.with_encoder(named("encoder", layers)?).to_table();
         for layer in [from_file, given] {
             lay_over(&mut table, layer);
         }
@@ -67,6 +70,7 @@ impl TrainConfig {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
+        let contrastive = self.method != Method::Nextcode;
         let rules = [
             (self.batch >= 2, "--batch must be at least 2: a pair needs another one to be told from"),
             (
@@ -87,19 +91,27 @@ impl TrainConfig {
                 "--method simclr needs --augment: without it the two views of a segment are the same",
             ),
             (
-                self.method != Method::Nextcode
+                contrastive
                     || (self.augment.is_empty() && !self.mask && !self.resize_crop && !self.symmetric)
                         && self.mixup == 0.0
                         && self.noise == 0.0,
                 "--method nextcode contrasts nothing: leave --augment, --mask, --mixup, --resize-crop, --symmetric and noise out",
             ),
             (
-                self.method != Method::Nextcode || self.precision == Precision::F32,
+                contrastive || self.precision == Precision::F32,
                 "--precision mixed is for the maps of convolutions; --method nextcode has none",
             ),
             (
-                self.method != Method::Nextcode || self.codes_batch == 0 || self.codes_batch >= self.codes,
+                contrastive || self.codes_batch == 0 || self.codes_batch >= self.codes,
                 "--codes-batch must be at least --codes; leave it out to take all vectors in every round",
+            ),
+            (
+                contrastive || self.encoder == BackboneKind::EfficientnetB0,
+                "--encoder is for --method cola and simclr; nextcode trains a transformer: leave it out",
+            ),
+            (
+                self.encoder.has_shortcuts() || (self.stochastic_depth == 0.0 && !self.zero_init_residual),
+                "--stochastic-depth and --zero-init-residual are for blocks with a shortcut, and a VGG has none: leave them out",
             ),
             (
                 !self.learn_temperature || self.similarity == SimilarityKind::Cosine,
@@ -125,7 +137,7 @@ impl TrainConfig {
             ),
         ];
         let broken = rules.iter().find(|(holds, _)| !holds).map(|(_, text)| (*text).to_string());
-        let of_codes = || (self.method == Method::Nextcode).then(|| self.next_code().complaint()).flatten();
+        let of_codes = || (!contrastive).then(|| self.next_code().complaint()).flatten();
         match broken.or_else(of_codes) {
             Some(text) => Err(ConfigError::Range(text)),
             None => self.gpu_options().map(|_| ()),
@@ -153,6 +165,7 @@ impl TrainConfig {
     /// The network.
     pub fn model(&self) -> ModelConfig {
         ModelConfig {
+            encoder: self.encoder,
             similarity: self.similarity(),
             pooling: self.pooling,
             features: self.features,
@@ -178,11 +191,24 @@ impl TrainConfig {
             layers: self.layers,
             width: self.width,
             heads: self.heads,
-            context: if codes.complaint().is_none() { codes.steps() } else { 0 },
+            context: match self.context {
+                0 if codes.complaint().is_none() => codes.steps(),
+                context => context,
+            },
             positions: self.positions,
             dropout: self.dropout as f32,
         };
         NextCodeConfig { codes, transformer }
+    }
+
+    /// Samples of what a step trains on, each: a segment, or as long as the transformer's context.
+    pub fn segment_samples(&self) -> usize {
+        if self.method != Method::Nextcode || self.context == 0 {
+            return SEGMENT_SAMPLES;
+        }
+        let (mel, codes) = (LogMelConfig::default(), self.codes());
+        let frames = self.context / codes.column() * codes.patch_frames;
+        SEGMENT_SAMPLES + (frames - mel.frames(SEGMENT_SAMPLES)) * mel.hop
     }
 
     /// The learning rate over a run of `total_steps`.

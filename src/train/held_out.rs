@@ -1,7 +1,7 @@
 //! Recordings that are never trained on, and how well their halves are matched.
 
 use super::learner::{Learner, Score};
-use crate::audio::{Clip, Loader, LoaderConfig, PairBatch, Result, SEGMENT_SAMPLES};
+use crate::audio::{Clip, Loader, LoaderConfig, PairBatch, Result};
 use crate::tensor::Tensor;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -56,7 +56,8 @@ impl HeldOut {
     /// Measures. Waits for the device.
     pub fn measure(&self, learner: &dyn Learner) -> Score {
         let of_batch = |batch: &PairBatch| {
-            learner.score(&Tensor::from_slice(learner.gpu(), &[2 * self.pairs, SEGMENT_SAMPLES], &batch.samples))
+            let shape = [2 * self.pairs, batch.samples.len() / (2 * self.pairs)];
+            learner.score(&Tensor::from_slice(learner.gpu(), &shape, &batch.samples))
         };
         let scores: Vec<Score> = self.batches.iter().map(of_batch).collect();
         let mean = |value: fn(&Score) -> f32| scores.iter().map(value).sum::<f32>() / scores.len() as f32;

@@ -86,10 +86,10 @@ pub trait Learner {
     fn prepare(&mut self, _: &Preparation) -> Result<Prepared, TrainError> {
         Ok(Prepared::Nothing)
     }
-    /// Records one step: segments `[2 batch, SEGMENT_SAMPLES]`, anchors first, in; updated weights and numbers out. Returns
+    /// Records one step: segments `[2 batch, samples]`, anchors first, in; updated weights and numbers out. Returns
     /// before the device is done. `keep_pooled` also reads back the vectors of the segments.
     fn train_step(&mut self, samples: &[f32], keep_pooled: bool) -> StepPending;
-    /// Measures segments `[2 pairs, SEGMENT_SAMPLES]`. Waits for the device.
+    /// Measures segments `[2 pairs, samples]`. Waits for the device.
     fn score(&self, samples: &Tensor) -> Score;
     /// What each op of a step keeps for the way back, in forward order, and the bytes in use when the way back begins; of a
     /// chunk, where the batch is cut. For dry runs: there are no samples.

@@ -4,7 +4,6 @@ use super::TrainError;
 use super::config::TrainConfig;
 use super::learner::{self, Learner};
 use super::progress::human_bytes;
-use crate::audio::SEGMENT_SAMPLES;
 use crate::frontend::InputNorm;
 use crate::gpu::{Caps, Gpu, GpuError, catch};
 use std::collections::BTreeMap;
@@ -42,6 +41,8 @@ pub struct KeptByOp {
 /// A step that is followed on a device of the given capabilities.
 struct Follower {
     learner: Box<dyn Learner>,
+    /// Of a segment.
+    samples: usize,
     parameter_bytes: u64,
 }
 
@@ -51,14 +52,18 @@ impl Follower {
             let gpu = Gpu::dry_run(caps.clone());
             // Any scaling but none takes the same memory.
             let learner = learner::start(&gpu, config, InputNorm::PAPER, u64::MAX);
-            Follower { parameter_bytes: learner.model().params().grads().size_bytes(), learner }
+            Follower {
+                parameter_bytes: learner.model().params().grads().size_bytes(),
+                samples: config.segment_samples(),
+                learner,
+            }
         })
     }
 
     fn forecast(&mut self, batch: usize) -> Result<Forecast, GpuError> {
         let gpu = self.learner.gpu().clone();
         // Never touched, so never really taken.
-        let samples = vec![0.0; 2 * batch * SEGMENT_SAMPLES];
+        let samples = vec![0.0; 2 * batch * self.samples];
         catch(|| {
             self.learner.set_batch(batch);
             let (saved, in_use_bytes) = self.learner.kept_for_the_way_back();

@@ -5,11 +5,10 @@ use super::config::TrainConfig;
 use super::error::TrainError;
 use super::learner::{Learner, Preparation, Prepared, Score};
 use super::step::StepPending;
-use crate::audio::SEGMENT_SAMPLES;
 use crate::frontend::{FrontEnd, InputNorm};
 use crate::gpu::Gpu;
 use crate::nn::network::Stored;
-use crate::nn::next_code::NextCode;
+use crate::nn::next_code::{NextCode, Sequences};
 use crate::ops::columns::add_columns;
 use crate::ops::elementwise::axpby;
 use crate::ops::softmax_xent::{Samples, SoftmaxXent, softmax_xent};
@@ -27,6 +26,8 @@ pub struct NextCodeState {
     schedule: Schedule,
     front_end: FrontEnd,
     pairs: usize,
+    /// Of a segment.
+    samples: usize,
     /// Pairs that go through the transformer together, 0 for all.
     chunk: usize,
 }
@@ -51,6 +52,7 @@ impl NextCodeState {
             schedule: config.schedule(total_steps),
             front_end: FrontEnd::new(gpu, norm),
             pairs: config.batch,
+            samples: config.segment_samples(),
             chunk: config.chunk,
         }
     }
@@ -64,33 +66,36 @@ impl NextCodeState {
 
     /// Codes in a batch.
     fn choices(&self) -> usize {
-        2 * self.pairs * self.model.config().codes.steps()
+        2 * self.pairs * self.model.config().transformer.context
     }
 
-    /// Loss of some segments, and the states behind it.
-    fn forward(&self, cx: &Ctx, samples: &Tensor, draw: u64) -> (SoftmaxXent, Var) {
+    /// Loss of some segments, the states behind it, and the codes.
+    fn forward(&self, cx: &Ctx, samples: &Tensor, draw: u64) -> (SoftmaxXent, Var, Sequences) {
         let sequences = self.model.sequences(&self.front_end.features(samples));
         let states = self.model.states(cx, &sequences, draw);
-        (softmax_xent(cx, &self.model.logits(cx, &states), Samples::Columns, &sequences.targets), states)
+        let out = softmax_xent(cx, &self.model.logits(cx, &states), Samples::Columns, &sequences.targets);
+        (out, states, sequences)
     }
 
-    /// Adds the gradient of a batch's loss, segments `[2 batch, SEGMENT_SAMPLES]`, to the parameters'. A loss of codes is a
+    /// Adds the gradient of a batch's loss, segments `[2 batch, samples]`, to the parameters'. A loss of codes is a
     /// mean over them, so chunks are no more than parts of a sum.
     pub fn gradient(&self, samples: &[f32]) -> CodesLoss {
         let (gpu, chunks) = (&self.gpu, self.chunks());
+        let length = self.samples;
         let zeros = |label, shape: &[usize]| Tensor::zeros(gpu, label, shape);
         let h = zeros("mean states", &[self.model.config().transformer.width, 2 * self.pairs]);
         let sums = CodesLoss { loss: zeros("loss", &[1]), correct: zeros("correct", &[1]), h };
         for (k, chunk) in chunks.iter().enumerate() {
-            let part = &samples[chunk.start * SEGMENT_SAMPLES..chunk.end * SEGMENT_SAMPLES];
-            let part = Tensor::from_slice(gpu, &[chunk.len(), SEGMENT_SAMPLES], part);
+            let part = &samples[chunk.start * length..chunk.end * length];
+            let part = Tensor::from_slice(gpu, &[chunk.len(), length], part);
             let tape = Tape::new();
             let draw = self.optimizer.steps * chunks.len() as u64 + k as u64;
-            let (out, states) = self.forward(&Ctx::training(gpu, &tape), &part, draw);
+            let (out, states, sequences) = self.forward(&Ctx::training(gpu, &tape), &part, draw);
             let share = chunk.len() as f32 / (2 * self.pairs) as f32;
             axpby(share, &out.loss.value, 1.0, &sums.loss);
             axpby(1.0, &out.correct, 1.0, &sums.correct);
-            let means = self.model.mean_states(&Ctx::inference(gpu), &Var::constant(states.value.clone())).value;
+            let states = Var::constant(states.value.clone());
+            let means = self.model.mean_states(&Ctx::inference(gpu), &states, &sequences).value;
             add_columns(&sums.h, chunk.start, &means, 0..chunk.len());
             tape.backward(&out.loss, Tensor::from_slice(gpu, &[1], &[share]));
         }
@@ -132,7 +137,7 @@ impl Learner for NextCodeState {
     }
 
     fn train_step(&mut self, samples: &[f32], keep_pooled: bool) -> StepPending {
-        assert_eq!(samples.len(), 2 * self.pairs * SEGMENT_SAMPLES, "samples of {} pairs", self.pairs);
+        assert_eq!(samples.len(), 2 * self.pairs * self.samples, "samples of {} pairs", self.pairs);
         self.model.params.zero_grad();
         let out = self.gradient(samples);
         let lr = self.schedule.at(self.optimizer.steps);
@@ -142,14 +147,14 @@ impl Learner for NextCodeState {
     }
 
     fn score(&self, samples: &Tensor) -> Score {
-        let (out, _) = self.forward(&Ctx::inference(&self.gpu), samples, 0);
-        let codes = samples.dims2()[0] * self.model.config().codes.steps();
+        let (out, _, sequences) = self.forward(&Ctx::inference(&self.gpu), samples, 0);
+        let codes = sequences.targets.len();
         let [loss, correct] = [&out.loss.value, &out.correct].map(|number| number.read::<f32>()[0]);
         Score { loss, accuracy: correct / codes as f32 }
     }
 
     fn kept_for_the_way_back(&self) -> (Vec<SavedBytes>, u64) {
-        let samples = Tensor::empty(&self.gpu, "samples", &[self.chunks()[0].len(), SEGMENT_SAMPLES]);
+        let samples = Tensor::empty(&self.gpu, "samples", &[self.chunks()[0].len(), self.samples]);
         let tape = Tape::new();
         let _outputs = self.forward(&Ctx::training(&self.gpu, &tape), &samples, 0);
         (tape.saved(), self.gpu.memory().in_use_bytes)

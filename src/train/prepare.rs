@@ -3,7 +3,6 @@
 use super::config::TrainConfig;
 use super::learner;
 use super::progress::bar;
-use crate::audio::SEGMENT_SAMPLES;
 use crate::frontend::InputNorm;
 use crate::gpu::{Gpu, Tuned};
 use indicatif::ProgressBar;
@@ -40,7 +39,7 @@ pub fn for_training(gpu: &Gpu, config: &TrainConfig) -> Prepared {
     let step = |dry: &Gpu| {
         let mut learner = learner::start(dry, config, InputNorm::PAPER, u64::MAX);
         // Never touched, so never really taken.
-        let samples = vec![0.0; 2 * config.batch * SEGMENT_SAMPLES];
+        let samples = vec![0.0; 2 * config.batch * config.segment_samples()];
         learner.train_step(&samples, true).wait();
     };
     prepare(gpu, &step)

@@ -2,7 +2,7 @@
 
 use super::augment::Augmentation;
 use super::bytes::Bytes;
-use crate::nn::efficientnet::{Features, Pooling};
+use crate::nn::backbone::{BackboneKind, Features, Pooling};
 use crate::nn::transformer::Positions;
 use crate::optim::{Decay, EpsConvention};
 use crate::tensor::Storage;
@@ -182,6 +182,8 @@ pub struct TrainConfig {
     /// Whether stripes of the positive's log-mel are set to its mean.
     pub mask: bool,
 
+    /// The network that is trained, with `cola` and `simclr`.
+    pub encoder: BackboneKind,
     /// How two projected segments are compared.
     pub similarity: SimilarityKind,
     /// Divides the cosine; the bilinear similarity has none.
@@ -213,6 +215,8 @@ pub struct TrainConfig {
     pub codes_steps: u64,
     /// Vectors a round of k-means; 0 for all.
     pub codes_batch: usize,
+    /// Codes of a sequence; 0 for those of a segment.
+    pub context: usize,
     /// Blocks of the transformer.
     pub layers: usize,
     /// Length of its states.
@@ -338,6 +342,14 @@ impl TrainConfig {
         }
     }
 
+    /// The same for another encoder: without shortcuts there is nothing to skip or to silence.
+    pub fn with_encoder(self, encoder: BackboneKind) -> TrainConfig {
+        match encoder.has_shortcuts() {
+            true => TrainConfig { encoder, ..self },
+            false => TrainConfig { encoder, stochastic_depth: 0.0, zero_init_residual: false, ..self },
+        }
+    }
+
     /// What the recipes have in common.
     fn shared(recipe: Recipe) -> TrainConfig {
         TrainConfig {
@@ -359,6 +371,7 @@ impl TrainConfig {
             input_norm: InputScaling::None,
             resize_crop: false,
             mask: false,
+            encoder: BackboneKind::EfficientnetB0,
             similarity: SimilarityKind::Bilinear,
             temperature: 0.2,
             learn_temperature: false,
@@ -374,6 +387,7 @@ impl TrainConfig {
             codes: 128,
             codes_steps: 300,
             codes_batch: 0,
+            context: 0,
             layers: 6,
             width: 256,
             heads: 8,

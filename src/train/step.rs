@@ -13,7 +13,7 @@ use crate::frontend::{FrontEnd, InputNorm};
 use crate::gpu::{Gpu, Pending};
 use crate::nn::cola::{Contrast, Targets};
 use crate::nn::model::ColaModel;
-use crate::nn::network::Stored;
+use crate::nn::network::{Network, Stored};
 use crate::ops::columns::{add_columns, two_ranges};
 use crate::ops::softmax_xent::SoftmaxXent;
 use crate::optim::{Adam, Schedule};
@@ -175,7 +175,7 @@ pub fn gradient(
     let positives = |chunk: &Range<usize>| pairs + chunk.start..pairs + chunk.end;
     // Running statistics are to move once a chunk, and the second pass moves them.
     let running = state.model.state.all().duplicate();
-    let h = Tensor::zeros(gpu, "encoder outputs", &[state.model.config().pooling.features(), 2 * pairs]);
+    let h = Tensor::zeros(gpu, "encoder outputs", &[state.model.trained_len(), 2 * pairs]);
     for (k, chunk) in chunks.iter().enumerate() {
         let part = encode(None, k).value;
         add_columns(&h, chunk.start, &part, 0..chunk.len());

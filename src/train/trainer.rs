@@ -14,7 +14,7 @@ use super::metrics::StepMetrics;
 use super::prepare;
 use super::records::Records;
 use super::step::{StepPending, StepResult};
-use crate::audio::{Clip, Loader, LoaderConfig, PairBatch, SEGMENT_SAMPLES};
+use crate::audio::{Clip, Loader, LoaderConfig, PairBatch};
 use crate::eval::geometry::{alignment, uniformity};
 use crate::eval::projection::effective_rank;
 use crate::frontend::{FrontEnd, InputNorm};
@@ -335,6 +335,7 @@ fn describe(clips: &[Clip]) -> String {
 pub(super) fn loader_config(config: &TrainConfig) -> LoaderConfig {
     LoaderConfig {
         batch: config.batch,
+        samples: config.segment_samples(),
         seed: config.seed,
         workers: config.workers,
         queue: 2,
@@ -355,7 +356,7 @@ fn input_norm(gpu: &Gpu, clips: &Arc<Vec<Clip>>, config: &TrainConfig) -> Result
             let mut loader = Loader::start(clips.clone(), loader_config(config), 0)?;
             let batches = loader.steps_per_epoch().min(NORM_SEGMENTS.div_ceil(2 * config.batch) as u64);
             let batches = (0..batches).map(|_| loader.next()).collect::<Result<Vec<_>, _>>()?;
-            let shape = [2 * config.batch, SEGMENT_SAMPLES];
+            let shape = [2 * config.batch, config.segment_samples()];
             let samples = batches.iter().map(|batch| Tensor::from_slice(gpu, &shape, &batch.samples));
             Ok(FrontEnd::new(gpu, InputNorm::NONE).measure(samples).unwrap_or(InputNorm::NONE))
         }

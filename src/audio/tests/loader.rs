@@ -13,6 +13,7 @@ use super::*;
 
 const CONFIG: LoaderConfig = LoaderConfig {
     batch: 4,
+    samples: SEGMENT_SAMPLES,
     seed: 7,
     workers: 2,
     queue: 2,
@@ -83,7 +84,7 @@ fn pairs_are_normalised_crops_of_their_clip() {
         for (row, segment) in batch.samples.chunks_exact(SEGMENT_SAMPLES).enumerate() {
             assert!((squared_norm(segment) - 1.0).abs() < 1e-4);
             let clip = decode_file(&clips[batch.clips[row % 4] as usize].path).unwrap();
-            let whole = if clip.len() < SEGMENT_SAMPLES { pad_centred(&clip) } else { clip };
+            let whole = if clip.len() < SEGMENT_SAMPLES { pad_centred(&clip, SEGMENT_SAMPLES) } else { clip };
             // A noise correlates with itself at one place only: the crop must be found there at full strength.
             let window = &segment[SEGMENT_SAMPLES / 2..][..64];
             let best = whole.windows(64).map(|w| {
@@ -121,6 +122,25 @@ fn short_clips_give_two_equal_views_up_to_noise() {
     let batch = &batches(&clips, &LoaderConfig { batch: 1, ..CONFIG }, 0, 1)[0];
     let (a, p) = batch.samples.split_at(SEGMENT_SAMPLES);
     assert_eq!(a, p);
+}
+
+#[test]
+fn longer_segments_are_as_loud_as_short_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, samples) = (dir.path().join("x.wav"), 3 * SEGMENT_SAMPLES + 160);
+    write_wav(&path, &chirp(6.0), 16_000);
+    let clips = Arc::new(vec![clip(path, 96_000)]);
+    let batch = &batches(&clips, &LoaderConfig { batch: 1, samples, ..CONFIG }, 0, 1)[0];
+    assert_eq!(batch.samples.len(), 2 * samples);
+    for view in batch.samples.chunks_exact(samples) {
+        let middle = squared_norm(&view[SEGMENT_SAMPLES..][..SEGMENT_SAMPLES]);
+        assert!((middle - 1.0).abs() < 0.05, "{middle}");
+    }
+    // shorter than that: in the middle of zeros
+    let clips = Arc::new(vec![clip(clips[0].path.clone(), 20_000)]);
+    let batch = &batches(&clips, &LoaderConfig { batch: 1, samples, ..CONFIG }, 0, 1)[0];
+    let sounding = batch.samples[..samples].iter().filter(|x| **x != 0.0).count();
+    assert!(batch.samples[0] == 0.0 && (19_000..=20_000).contains(&sounding), "{sounding}");
 }
 
 #[test]

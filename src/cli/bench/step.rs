@@ -4,6 +4,7 @@ use crate::cli::device::DeviceArgs;
 use anyhow::{Context, Result, ensure};
 use cola::bench::peaks::Peaks;
 use cola::bench::step::{KernelRow, StepBench, fused_floor_ms, kernel_rows};
+use cola::nn::backbone::BackboneKind;
 use cola::train::config::{Precision, Recipe, TrainConfig};
 use cola::train::memory;
 use cola::train::prepare::prepare;
@@ -37,6 +38,10 @@ pub struct Args {
     /// Inference instead: the encoder alone, from log-mels that are on the device to vectors on the host
     #[arg(long)]
     forward: bool,
+
+    /// The network: efficientnet-b0 or vgg
+    #[arg(long, default_value = "efficientnet-b0")]
+    encoder: BackboneKind,
 
     /// How maps are kept for the way back: f32 or mixed
     #[arg(long, default_value = "f32", conflicts_with = "forward")]
@@ -74,7 +79,8 @@ struct Report {
     /// The sum of the kernels' floors, and its share of the step.
     floor_ms: f64,
     floor_share: f64,
-    /// What a step fused as far as it goes would take at these peaks, and its share of this one; training only.
+    /// What a step fused as far as it goes would take at these peaks, and its share of this one; training of an EfficientNet
+    /// only.
     fused_floor_ms: Option<f64>,
     fused_floor_share: Option<f64>,
     #[serde(flatten)]
@@ -85,6 +91,7 @@ struct Report {
     /// Inference instead of a training step.
     forward: bool,
     tier: String,
+    encoder: &'static str,
     precision: Precision,
     batch: usize,
     segments: usize,
@@ -98,7 +105,8 @@ impl Args {
     pub fn run(self) -> Result<ExitCode> {
         ensure!(self.batch >= 2 && self.steps > 0, "--batch must be at least 2 and --steps at least 1");
         let gpu = self.device.open()?;
-        let config = TrainConfig { batch: self.batch, precision: self.precision, ..TrainConfig::of(Recipe::Standard) };
+        let recipe = TrainConfig::of(Recipe::Standard).with_encoder(self.encoder);
+        let config = TrainConfig { batch: self.batch, precision: self.precision, ..recipe };
         if !self.forward {
             memory::ensure_fits(&gpu, &config)?;
         }
@@ -119,7 +127,8 @@ impl Args {
         let peaks = peaks.or_higher(Peaks::measure(&gpu));
         let kernels = kernel_rows(&profile, &peaks);
         let floor_ms: f64 = kernels.iter().map(|row| row.floor_ms).sum();
-        let fused_ms = (!self.forward).then(|| fused_floor_ms(&peaks, self.batch));
+        let fused_ms =
+            (!self.forward && self.encoder == BackboneKind::EfficientnetB0).then(|| fused_floor_ms(&peaks, self.batch));
         let report = Report {
             segments_per_second: 2.0 * self.batch as f64 / times.step_ms * 1e3,
             step_ms: times.step_ms,
@@ -143,6 +152,7 @@ impl Args {
             forward: self.forward,
             is_cpu: gpu.caps().is_cpu,
             tier: format!("{:?}", gpu.caps().tier).to_lowercase(),
+            encoder: self.encoder.name(),
             precision: self.precision,
             batch: self.batch,
             segments: 2 * self.batch,
@@ -162,7 +172,10 @@ impl Args {
 impl Report {
     fn print(&self) {
         let what = if self.forward { "forward only" } else { self.precision.name() };
-        println!("{} ({}), {} kernels, {what}, batch {}", self.adapter, self.driver, self.tier, self.batch);
+        println!(
+            "{} ({}), {} kernels, {}, {what}, batch {}",
+            self.adapter, self.driver, self.tier, self.encoder, self.batch
+        );
         println!(
             "{:.1} segments/s, {:.1} ms a step (median of {}), first step {:.1} s, peak {} ({} a segment)",
             self.segments_per_second,

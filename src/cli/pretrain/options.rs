@@ -71,6 +71,10 @@ pub struct Overrides {
     #[arg(long)]
     clip: Option<f64>,
 
+    /// The network: an EfficientNet-B0, or a VGG-11 at half the width [default: efficientnet-b0]
+    #[arg(long, value_parser = ["efficientnet-b0", "vgg"])]
+    encoder: Option<String>,
+
     /// How two segments are compared [default: cosine, paper and standard bilinear]
     #[arg(long, value_parser = ["bilinear", "cosine"])]
     similarity: Option<String>,
@@ -104,7 +108,7 @@ pub struct Overrides {
     pooling: Option<String>,
 
     /// What probe, embed and map take from the trained encoder: the last map pooled, or mean and maximum over time
-    /// behind each of its seven stages, 6016 features [default: stages, paper and standard pooled]
+    /// behind each of its stages, 6016 features of an EfficientNet, 9216 of a VGG [default: stages, paper and standard pooled]
     #[arg(long, value_parser = ["pooled", "stages"])]
     features: Option<String>,
 
@@ -143,6 +147,11 @@ pub struct Overrides {
     /// nextcode: vectors a round of k-means; 0 for all of up to 65536 [default: 0]
     #[arg(long, value_name = "VECTORS")]
     codes_batch: Option<usize>,
+
+    /// nextcode: codes of a sequence, whole columns of bands and at least those of a segment of 0.98 s; 512 are 5.1 s as the
+    /// patches come. Probe, embed and the like give it a segment at a time all the same [default: 96, those of a segment]
+    #[arg(long, value_name = "CODES")]
+    context: Option<usize>,
 
     /// nextcode: blocks of the transformer [default: 6]
     #[arg(long)]

@@ -238,6 +238,7 @@ mod tests {
             protocol: Protocol {
                 weights: "0".into(),
                 encoder: String::new(),
+                network: None,
                 data: "1".into(),
                 fit: FitConfig::default(),
                 seeds: 2,

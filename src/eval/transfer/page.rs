@@ -55,6 +55,10 @@ pub fn protocol_in_words(record: &TransferRecord) -> String {
         Mode::Frozen | Mode::Random => "A linear layer on standardised vectors of all training segments",
         Mode::Finetune | Mode::Scratch => "Encoder and linear layer on one random segment a clip and epoch",
     };
+    let network = match record.protocol.network {
+        Some(kind) => format!(" (encoder: {})", kind.in_words()),
+        None => String::new(),
+    };
     let head_lr = match fit.lr {
         Some(lr) => format!("{lr}"),
         None => format!("{PAPER_LR} ({FEATURES} features; with more, so much less)"),
@@ -76,7 +80,7 @@ pub fn protocol_in_words(record: &TransferRecord) -> String {
         ),
     };
     format!(
-        "{what}, Adam {rates}, batch {}{weights}, {length}; logits averaged over a test clip's segments of 0.98 s.",
+        "{what}{network}, Adam {rates}, batch {}{weights}, {length}; logits averaged over a test clip's segments of 0.98 s.",
         fit.batch
     )
 }

@@ -4,6 +4,7 @@ use super::predictions::{Predictions, bootstrap};
 use super::{FitConfig, Fitted, Mode, Task};
 use crate::audio::Split;
 use crate::eval::metrics::Confusion;
+use crate::nn::backbone::BackboneKind;
 use crate::train::atomic::{WriteError, write_atomic};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -20,6 +21,9 @@ pub struct Protocol {
     pub weights: String,
     /// Scaling and pooling that were asked for, in place of what is stored with the weights.
     pub encoder: String,
+    /// An untrained network in place of the run's own.
+    #[serde(default)]
+    pub network: Option<BackboneKind>,
     /// Number of clips, and a checksum of their names, lengths, labels and splits.
     pub data: String,
     /// How the classifier is trained; its seed is the first one.
@@ -170,9 +174,10 @@ impl TransferRecord {
     }
 }
 
-/// Where the result of a task and mode is kept.
-pub fn folder_of(run: &Path, task: &str, mode: Mode) -> PathBuf {
-    run.join("transfer").join(task).join(mode.name())
+/// Where the result of a task and mode is kept, with a network in place of the run's or without.
+pub fn folder_of(run: &Path, task: &str, mode: Mode, network: Option<BackboneKind>) -> PathBuf {
+    let name = network.map_or(mode.name().into(), |kind| format!("{mode}-{}", kind.name()));
+    run.join("transfer").join(task).join(name)
 }
 
 /// Number of clips, and a checksum of what a classifier is taught and asked about them; folders may move.
@@ -225,6 +230,7 @@ mod tests {
         let protocol = Protocol {
             weights: "0".into(),
             encoder: String::new(),
+            network: None,
             data: describe(&task),
             fit: FitConfig::default(),
             seeds: 2,
@@ -238,7 +244,7 @@ mod tests {
         let run = tempfile::tempdir().unwrap();
         for multi_label in [false, true] {
             let record = record(multi_label);
-            let folder = folder_of(run.path(), "birds", Mode::Frozen);
+            let folder = folder_of(run.path(), "birds", Mode::Frozen, None);
             record.write(&folder).unwrap();
             assert_eq!(TransferRecord::read(&folder).unwrap(), Some(record));
         }

@@ -2,7 +2,7 @@
 
 use super::{Fitted, Mode, Task};
 use crate::eval::encoder::Encoder;
-use crate::nn::efficientnet::Features;
+use crate::nn::backbone::Features;
 use crate::nn::network::NetworkConfig;
 use crate::nn::{NamedArray, Slab};
 use crate::train::atomic::{WriteError, write_atomic};

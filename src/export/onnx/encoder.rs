@@ -1,10 +1,12 @@
-//! EfficientNet-B0 in ONNX operators: the network of `nn/efficientnet.rs` and `nn/mbconv.rs`, which say why.
+//! Encoders in ONNX operators: the networks of `nn/efficientnet.rs`, `nn/mbconv.rs` and `nn/vgg.rs`, which say why.
 
 use super::graph::{Graph, Value, int, ints};
 use crate::nn::NamedArray;
-use crate::nn::efficientnet::{FEATURES, PREFIX, Pooling, STEM_CHANNELS, blocks, stage_ends};
+use crate::nn::backbone::{BackboneKind, PREFIX, Pooling};
+use crate::nn::efficientnet::{FEATURES, STEM_CHANNELS, blocks, stage_ends};
 use crate::nn::layers::BATCH_NORM_EPS;
 use crate::nn::mbconv::BlockShape;
+use crate::nn::vgg;
 use std::collections::HashMap;
 
 /// A feature map `[N, channels, height, width]`.
@@ -29,25 +31,65 @@ struct Builder<'a> {
     weights: &'a HashMap<&'a str, &'a NamedArray>,
 }
 
-/// The feature maps behind each block and behind the head, 17 in all, of x `[N, 1, height, width]`.
-pub fn stages(graph: &mut Graph, weights: &HashMap<&str, &NamedArray>, x: &Value, size: [usize; 2]) -> Vec<Map> {
-    let mut builder = Builder { graph, weights };
-    let x = Map { value: x.clone(), channels: 1, size };
-    let stem = Conv { outputs: STEM_CHANNELS, kernel: 3, stride: 2, depthwise: false };
-    let mut y = builder.conv_norm(&x, stem, &format!("{PREFIX}conv_stem"), &format!("{PREFIX}bn1"), true);
-    let mut maps = Vec::new();
-    for (name, shape) in blocks() {
-        y = builder.block(&y, &name, shape);
-        maps.push(y.clone());
-    }
-    let head = Conv { outputs: FEATURES, kernel: 1, stride: 1, depthwise: false };
-    maps.push(builder.conv_norm(&y, head, &format!("{PREFIX}conv_head"), &format!("{PREFIX}bn2"), true));
-    maps
+/// What the network makes of a segment.
+pub struct Maps {
+    /// The maps behind its stages.
+    stages: Vec<Map>,
+    /// The last one, which is pooled.
+    last: Map,
 }
 
-/// Features `[N, F]` of the maps that [`stages`] gave.
-pub fn pool(graph: &mut Graph, maps: &[Map], pooling: Pooling) -> Value {
-    let last = &maps.last().expect("the head's map").value;
+/// The feature maps of x `[N, 1, height, width]`.
+pub fn maps(
+    graph: &mut Graph,
+    weights: &HashMap<&str, &NamedArray>,
+    kind: BackboneKind,
+    x: &Value,
+    size: [usize; 2],
+) -> Maps {
+    let mut builder = Builder { graph, weights };
+    let x = Map { value: x.clone(), channels: 1, size };
+    match kind {
+        BackboneKind::EfficientnetB0 => efficientnet(&mut builder, &x),
+        BackboneKind::Vgg => {
+            let stages = vgg(&mut builder, x);
+            Maps { last: stages[stages.len() - 1].clone(), stages }
+        }
+    }
+}
+
+fn efficientnet(builder: &mut Builder, x: &Map) -> Maps {
+    let stem = Conv { outputs: STEM_CHANNELS, kernel: 3, stride: 2, depthwise: false };
+    let mut y = builder.conv_norm(x, stem, &format!("{PREFIX}conv_stem"), &format!("{PREFIX}bn1"), true);
+    let (mut stages, ends) = (Vec::new(), stage_ends());
+    for (b, (name, shape)) in blocks().into_iter().enumerate() {
+        y = builder.block(&y, &name, shape);
+        if ends.contains(&b) {
+            stages.push(y.clone());
+        }
+    }
+    let head = Conv { outputs: FEATURES, kernel: 1, stride: 1, depthwise: false };
+    Maps { stages, last: builder.conv_norm(&y, head, &format!("{PREFIX}conv_head"), &format!("{PREFIX}bn2"), true) }
+}
+
+fn vgg(builder: &mut Builder, mut y: Map) -> Vec<Map> {
+    let mut stages = Vec::new();
+    for stage in vgg::stages() {
+        for (name, _, outputs) in stage {
+            let conv = Conv { outputs, kernel: 3, stride: 1, depthwise: false };
+            let (weight, bn) = (format!("{name}.conv"), format!("{name}.bn"));
+            y = builder.conv_norm(&y, conv, &weight, &bn, false);
+            y.value = builder.graph.node("Relu", &format!("{name}.relu"), &[&y.value], Vec::new());
+        }
+        y = builder.max_pool_2x2(&y, &format!("stage{}.max_pool", stages.len()));
+        stages.push(y.clone());
+    }
+    stages
+}
+
+/// Features `[N, F]` of the last map.
+pub fn pool(graph: &mut Graph, maps: &Maps, pooling: Pooling) -> Value {
+    let last = &maps.last.value;
     let mut plane = |op: &str, name: &str| {
         let pooled = graph.node(op, &format!("{name}.plane"), &[last], Vec::new());
         graph.node("Flatten", name, &[&pooled], Vec::new())
@@ -62,14 +104,14 @@ pub fn pool(graph: &mut Graph, maps: &[Map], pooling: Pooling) -> Value {
     }
 }
 
-/// [`Features::Stages`](crate::nn::efficientnet::Features::Stages) `[N, 6016]` of the maps that [`stages`] gave.
-pub fn pool_stages(graph: &mut Graph, maps: &[Map]) -> Value {
+/// [`Features::Stages`](crate::nn::backbone::Features::Stages) `[N, F]`.
+pub fn pool_stages(graph: &mut Graph, maps: &Maps) -> Value {
     let mut parts = Vec::new();
-    for (stage, end) in stage_ends().into_iter().enumerate() {
+    for (stage, map) in maps.stages.iter().enumerate() {
         for (op, name) in [("ReduceMean", "mean"), ("ReduceMax", "max")] {
             let over_time = vec![ints("axes", &[2]), int("keepdims", 0)];
             let name = format!("stage{stage}.{name}");
-            let pooled = graph.node(op, &format!("{name}.map"), &[&maps[end].value], over_time);
+            let pooled = graph.node(op, &format!("{name}.map"), &[&map.value], over_time);
             parts.push(graph.node("Flatten", &name, &[&pooled], Vec::new()));
         }
     }
@@ -134,6 +176,12 @@ impl Builder<'_> {
     fn swish(&mut self, x: &Value, name: &str) -> Value {
         let sigmoid = self.graph.node("Sigmoid", &format!("{name}.sigmoid"), &[x], Vec::new());
         self.graph.node("Mul", &format!("{name}.swish"), &[x, &sigmoid], Vec::new())
+    }
+
+    fn max_pool_2x2(&mut self, x: &Map, name: &str) -> Map {
+        let attributes = vec![ints("kernel_shape", &[2, 2]), ints("strides", &[2, 2])];
+        let value = self.graph.node("MaxPool", name, &[&x.value], attributes);
+        Map { value, channels: x.channels, size: x.size.map(|size| size / 2) }
     }
 
     fn squeeze_excite(&mut self, x: &Map, name: &str) -> Map {

@@ -80,7 +80,7 @@ impl Graph {
     /// The bytes of a file.
     pub fn into_file(self, input: Io, output: Io, metadata: &[(&str, String)]) -> Vec<u8> {
         let entry = |(key, value): &(&str, String)| Entry { key: Some(key.to_string()), value: Some(value.clone()) };
-        let doc = "Encoder of a segment of audio (COLA, EfficientNet-B0) in evaluation mode. Metadata: front end and \
+        let doc = "Encoder of a segment of audio (COLA) in evaluation mode. Metadata: front end and \
                    scaling of the input.";
         let graph = GraphProto {
             node: self.nodes,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! samples [N, 15680] ─ unit L2 norm ─ log-mel ─┐
-//!                                              ├─ scaling of the input ─ EfficientNet-B0 ─ pooling ─ embedding [N, F]
+//!                                              ├─ scaling of the input ─ network ─ pooling ─ embedding [N, F]
 //!               or log_mel [N, 1, 96, 64] ─────┘
 //! ```
 //!
@@ -18,7 +18,7 @@ mod proto;
 use crate::audio::SEGMENT_SAMPLES;
 use crate::frontend::InputNorm;
 use crate::nn::NamedArray;
-use crate::nn::efficientnet::{Features, Pooling, stage_features};
+use crate::nn::backbone::{BackboneKind, Features, Pooling};
 use crate::ops::mel::LogMelConfig;
 use graph::{Graph, Io};
 use std::collections::HashMap;
@@ -37,6 +37,8 @@ pub struct Encoder<'a> {
     /// Its tensors by name, complete and of the right shapes:
     /// [`Weights::encoder`](crate::train::checkpoint::Weights::encoder).
     pub weights: &'a HashMap<&'a str, &'a NamedArray>,
+    /// Which network.
+    pub kind: BackboneKind,
     /// What becomes of the last feature map.
     pub pooling: Pooling,
     /// Which vector it gives out.
@@ -72,17 +74,19 @@ impl Encoder<'_> {
             }
         };
         let x = front_end::scale(&mut graph, &log_mel, self.norm);
-        let maps = encoder::stages(&mut graph, self.weights, &x, [frames, bands]);
-        let (embedding, features) = match self.features {
-            Features::Pooled => (encoder::pool(&mut graph, &maps, self.pooling), self.pooling.features()),
-            Features::Stages => (encoder::pool_stages(&mut graph, &maps), stage_features()),
+        let maps = encoder::maps(&mut graph, self.weights, self.kind, &x, [frames, bands]);
+        let embedding = match self.features {
+            Features::Pooled => encoder::pool(&mut graph, &maps, self.pooling),
+            Features::Stages => encoder::pool_stages(&mut graph, &maps),
         };
+        let features = self.kind.features(self.features, self.pooling);
         let doc = format!("a vector of {features} features a segment; average those of a clip");
         let output = Io { name: "embedding", shape: vec![features], doc };
         graph.node("Identity", output.name, &[&embedding], Vec::new());
 
         let mut metadata = front_end::describe(&config, self.norm);
         metadata.extend([
+            ("encoder", self.kind.name().to_string()),
             ("segment_samples", SEGMENT_SAMPLES.to_string()),
             ("frames", frames.to_string()),
             ("features", features.to_string()),

@@ -1,7 +1,7 @@
 //! From an EfficientNet that timm trained on pictures to an encoder of log-mels.
 
 use super::{CheckpointError, ModelInfo, Weights, write_weights};
-use crate::nn::efficientnet::PREFIX;
+use crate::nn::backbone::PREFIX;
 use crate::train::atomic::WriteError;
 use std::path::Path;
 

@@ -3,7 +3,7 @@
 use super::tensors::{self, Decoded};
 use super::{CheckpointError, FORMAT, MODEL_FILE, last_folder, parse};
 use crate::frontend::InputNorm;
-use crate::nn::efficientnet::{EfficientNet, PREFIX};
+use crate::nn::backbone::{BackboneKind, PREFIX};
 use crate::nn::layers::Initial;
 use crate::nn::network::{NetworkConfig, Stored};
 use crate::nn::{NamedArray, ParamStore, Slab};
@@ -85,8 +85,12 @@ impl Weights {
     /// # Errors
     /// A tensor that is missing, unexpected, or of another shape.
     pub fn encoder(&self) -> Result<HashMap<&str, &NamedArray>, CheckpointError> {
+        let kind = match self.info().map(|info| &info.model) {
+            Some(NetworkConfig::Cola(config)) => config.encoder,
+            _ => BackboneKind::default(),
+        };
         let mut initial = Initial::default();
-        EfficientNet::initial(&mut initial);
+        kind.initial(&mut initial);
         let all = initial.params.into_iter().chain(initial.state);
         let wanted: Vec<_> = all.map(|array| (array.name, array.shape)).collect();
         let found: Vec<&NamedArray> = self.arrays.iter().filter(|array| array.name.starts_with(PREFIX)).collect();
