@@ -33,6 +33,8 @@ const LIBRARY: &[(&str, &str)] = library! {
     "lib/out.wgsl",
     "lib/out_f16x4.wgsl",
     "lib/random.wgsl",
+    "lib/own_positions.wgsl",
+    "lib/own_positions_x4.wgsl",
     "lib/raw_strip.wgsl",
     "lib/reduce.wgsl",
     "lib/reduce_columns.wgsl",

@@ -47,10 +47,13 @@ pub fn causal_attention(cx: &Ctx, qkv: &Var, heads: usize, steps: usize) -> Var 
     let params = Params { heads: u(heads), samples: u(samples), steps: u(steps), scale: (width as f32).powf(-0.5) };
     // what a workgroup loads for all its lanes: on a CPU a workgroup is one vector
     let on_cpu = cx.gpu.caps().tier == Tier::Cpu;
-    let lanes = if on_cpu { 8 } else { 64 };
+    let (lanes, each) = if on_cpu { (8, 4) } else { (64, 1) };
     let mut spec: Vec<(&'static str, Value)> = vec![("DH", u(width).into()), ("WG", u(lanes).into())];
-    spec.extend(on_cpu.then_some(("lib/eight_rows.wgsl", Value::Name("lib/eight_rows_lanes.wgsl"))));
-    let grid = [groups(steps, lanes), u(samples), u(heads)];
+    if on_cpu {
+        spec.push(("lib/eight_rows.wgsl", Value::Name("lib/eight_rows_lanes.wgsl")));
+        spec.push(("lib/own_positions.wgsl", Value::Name("lib/own_positions_x4.wgsl")));
+    }
+    let grid = [groups(steps, lanes * each), u(samples), u(heads)];
     // pairs of query and key, times what a multiply-add for each feature costs
     let flops = move |multiply_adds: u64| multiply_adds * (heads * width * samples * steps * (steps + 1)) as u64;
     let y = Tensor::empty(cx.gpu, "attention", &[heads * width, columns]);
