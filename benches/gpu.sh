@@ -7,7 +7,7 @@
 #     PARTS="tests step" ADAPTER=1 benches/gpu.sh     # some parts, on another adapter
 #
 # Set by environment:
-#   PARTS         of: tests doctor step scaling peer   [all]
+#   PARTS         of: tests doctor kernels step scaling peer   [all]
 #   BATCH         pairs a step                         [512]
 #   MINUTES       for the scaling over batches         [3]
 #   ADAPTER       number in `cola doctor`, or a name   [a GPU before a CPU]
@@ -16,7 +16,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-PARTS=${PARTS:-"tests doctor step scaling peer"}
+PARTS=${PARTS:-"tests doctor kernels step scaling peer"}
 BATCH=${BATCH:-512}
 MINUTES=${MINUTES:-3}
 PYTHON=${PYTHON:-python3}
@@ -72,6 +72,9 @@ if wanted tests; then
 fi
 if wanted doctor; then
     part doctor.txt "$COLA" doctor
+fi
+if wanted kernels; then
+    part kernels.txt "$COLA" bench kernels --tune --json "$new/kernels.json" --html "$new/kernels.html" ${ADAPTER:+--adapter "$ADAPTER"}
 fi
 if wanted step; then
     part "untuned-$BATCH.json" "$COLA" bench step --batch "$BATCH" --steps 30 --no-tune --json ${ADAPTER:+--adapter "$ADAPTER"}

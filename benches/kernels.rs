@@ -1,13 +1,20 @@
-//! `cargo bench --bench kernels [-- FILTER]`: every op of the network, kernel by kernel, 64 segments.
+//! `cargo bench --bench kernels [-- FILTER]`: every op of the networks, kernel by kernel, 64 segments.
 
-use cola::bench::kernels::{measure, table};
-use cola::gpu::{Gpu, GpuOptions, catch};
+use cola::bench::kernel_page::{heading, lines};
+use cola::bench::kernels::KernelBench;
+use cola::bench::peaks::Peaks;
+use cola::gpu::{Gpu, GpuOptions, Tier, catch};
 
 fn main() {
     // cargo passes --bench; what is left is the filter
     let filter = std::env::args().skip(1).find(|a| !a.starts_with('-')).unwrap_or_default();
-    let gpu = Gpu::open(&GpuOptions::default()).unwrap_or_else(|e| panic!("{e}"));
-    println!("{} ({})", gpu.caps().adapter, gpu.caps().driver);
-    catch(|| measure(&gpu, 64, &filter, 5).for_each(|case| print!("{}", table(&case))))
-        .unwrap_or_else(|e| panic!("{e}"));
+    let open = |options| Gpu::open(&options).unwrap_or_else(|e| panic!("{e}"));
+    let gpu = open(GpuOptions::default());
+    let checker = open(GpuOptions { tier: Some(Tier::Portable), checked: true, ..GpuOptions::default() });
+    println!("{} ({})\n{}", gpu.caps().adapter, gpu.caps().driver, heading());
+    let run = || {
+        let (bench, peaks) = (KernelBench::new(&gpu, &checker, 64, 5), Peaks::measure(&gpu));
+        bench.measure(&filter).for_each(|case| print!("{}", lines(&case, &peaks)));
+    };
+    catch(run).unwrap_or_else(|e| panic!("{e}"));
 }

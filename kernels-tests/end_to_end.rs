@@ -20,6 +20,8 @@ use tempfile::TempDir;
 mod browser;
 #[path = "end_to_end/embedding.rs"]
 mod embedding;
+#[path = "end_to_end/lab.rs"]
+mod lab;
 #[path = "end_to_end/next_code.rs"]
 mod next_code;
 #[path = "end_to_end/vgg.rs"]

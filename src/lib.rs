@@ -28,6 +28,7 @@
 //! | [`train`], [`eval`] | trainer, checkpoints, records; embeddings, probe, report | the above |
 //! | [`export`] | the encoder as other programs read it | `nn`, files |
 //! | [`mod@bench`] | the benchmarks | the above |
+//! | [`trace`] | a timeline of threads and kernels | files |
 //!
 //! Feature maps are channel-major, `[C][N][H][W]`; vectors of a batch are `[features][N]`, a sample a column.
 
@@ -47,4 +48,5 @@ pub mod optim;
 pub mod selftest;
 pub mod tape;
 pub mod tensor;
+pub mod trace;
 pub mod train;

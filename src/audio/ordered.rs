@@ -3,6 +3,7 @@
 //! Threads claim numbers one after the other, but never more than `window` ahead of what was handed out, so a slow
 //! consumer bounds the memory. Which thread did what, and when, cannot be seen in the results.
 
+use crate::trace;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -128,7 +129,10 @@ fn work<T>(shared: &Shared<T>, job: &(impl Fn(u64) -> T + ?Sized)) {
         let number = state.next_claim;
         state.next_claim += 1;
         drop(state);
-        let result = job(number);
+        let result = {
+            let _span = trace::span("decode");
+            job(number)
+        };
         shared.lock().ready.insert(number, result);
         shared.changed.notify_all();
     }

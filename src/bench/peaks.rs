@@ -8,7 +8,7 @@ use crate::ops::u;
 use crate::tape::{Ctx, Param, Var};
 use crate::tensor::Tensor;
 use bytemuck::{Pod, Zeroable};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
 static FMA_PEAK: Kernel = kernel!("fma_peak.wgsl");
@@ -22,7 +22,7 @@ const ONE_MS: f64 = 5.0;
 const ALL_MS: f64 = 300.0;
 
 /// The two limits of every kernel.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Peaks {
     /// Reads and writes together, of a copy.
     pub bandwidth_gb_per_s: f64,

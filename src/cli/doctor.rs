@@ -46,7 +46,7 @@ fn examine(index: usize, caps: &Caps) -> Finding {
     describe(index, caps);
     let mut finding = Finding { index, name: caps.adapter.clone(), is_cpu: caps.is_cpu, sound: false, gflops: 0.0 };
     let mut tiers = vec![caps.tier];
-    tiers.extend([Tier::Portable, Tier::Cpu].into_iter().filter(|&tier| tier != caps.tier && suits(caps, tier)));
+    tiers.extend(Tier::on(caps).into_iter().filter(|&tier| tier != caps.tier));
     for tier in tiers {
         let name = format!("{tier:?}").to_lowercase();
         match open(index, tier) {
@@ -74,10 +74,6 @@ fn examine(index: usize, caps: &Caps) -> Finding {
 
 fn open(index: usize, tier: Tier) -> Result<Gpu, GpuError> {
     Gpu::open(&GpuOptions { adapter: AdapterChoice::Index(index), tier: Some(tier), ..GpuOptions::default() })
-}
-
-fn suits(caps: &Caps, tier: Tier) -> bool {
-    tier == Tier::Portable || caps.subgroup.0 >= 8
 }
 
 fn describe(index: usize, caps: &Caps) {

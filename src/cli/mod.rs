@@ -82,7 +82,25 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     log_to_stderr(cli.verbose);
     // A failure of the device unwinds out of the op that met it and becomes an error here.
-    let result = cola::gpu::catch(|| match cli.command {
+    let result = cola::gpu::catch(|| cola::trace::start().map_err(Into::into).and_then(|()| run(cli.command)));
+    cola::trace::finish();
+    match result.map_err(anyhow::Error::from).and_then(|result| result) {
+        Ok(code) => code,
+        Err(error) => {
+            // Drivers answer in several lines; whoever reads a log wants one, and no cause that was already told.
+            let text = error
+                .chain()
+                .map(ToString::to_string)
+                .reduce(|text, cause| if text.contains(&cause) { text } else { format!("{text}: {cause}") });
+            let text = text.unwrap_or_default();
+            eprintln!("error: {}", text.split_whitespace().collect::<Vec<_>>().join(" "));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
         Command::Doctor(args) => args.run(),
         Command::Pretrain(args) => args.run(),
         Command::Probe(args) => args.run(),
@@ -101,19 +119,6 @@ pub fn main() -> ExitCode {
         Command::Synth(args) => args.run(),
         Command::Data(args) => args.run(),
         Command::Bench(args) => args.run(),
-    });
-    match result.map_err(anyhow::Error::from).and_then(|result| result) {
-        Ok(code) => code,
-        Err(error) => {
-            // Drivers answer in several lines; whoever reads a log wants one, and no cause that was already told.
-            let text = error
-                .chain()
-                .map(ToString::to_string)
-                .reduce(|text, cause| if text.contains(&cause) { text } else { format!("{text}: {cause}") });
-            let text = text.unwrap_or_default();
-            eprintln!("error: {}", text.split_whitespace().collect::<Vec<_>>().join(" "));
-            ExitCode::FAILURE
-        }
     }
 }
 

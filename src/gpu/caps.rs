@@ -10,6 +10,14 @@ pub enum Tier {
     Cpu,
 }
 
+impl Tier {
+    /// Those that an adapter can run.
+    pub fn on(caps: &Caps) -> Vec<Tier> {
+        // The CPU kernels broadcast among eight neighbouring lanes.
+        if caps.subgroup.0 >= 8 { vec![Tier::Portable, Tier::Cpu] } else { vec![Tier::Portable] }
+    }
+}
+
 impl std::str::FromStr for Tier {
     type Err = String;
     fn from_str(s: &str) -> Result<Self, String> {

@@ -2,10 +2,11 @@
 
 use super::buffer::Pool;
 use super::kernel::KernelCache;
-use super::profile::Profiler;
+use super::profile::{How, Profiler};
 use super::stream::Stream;
 use super::tune::Tuning;
 use super::{Caps, GpuError, Tier};
+use crate::trace;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -166,7 +167,8 @@ fn choose(adapters: Vec<wgpu::Adapter>, choice: &AdapterChoice) -> Result<wgpu::
 }
 
 impl Gpu {
-    /// Opens the chosen adapter. With `COLA_TRACE=1` in the environment every kernel is timed and printed as it runs.
+    /// Opens the chosen adapter. With `COLA_TRACE=1` in the environment every kernel is timed and printed as it
+    /// runs, and in a [`trace`] each is noted.
     ///
     /// # Errors
     /// No adapter, none that matches, one that lacks immediates or subgroups its tier needs, or a driver that refuses.
@@ -216,8 +218,10 @@ impl Gpu {
         if let Some(folder) = &options.tune_in {
             gpu.use_choices_in(folder);
         }
-        if std::env::var_os("COLA_TRACE").is_some_and(|v| v == "1") {
-            gpu.trace_start();
+        if trace::is_on() {
+            gpu.trace_start(How::Trace);
+        } else if std::env::var_os(trace::VARIABLE).is_some_and(|v| v == "1") {
+            gpu.trace_start(How::Print);
         }
         Ok(gpu)
     }

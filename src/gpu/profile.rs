@@ -4,10 +4,14 @@
 //! that every back end has. That adds a little to each kernel: the sum is an upper bound of the step's time.
 
 use super::{Gpu, GpuError};
+use crate::trace;
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 /// Dispatches between two read-outs of the timestamps.
 const CAPACITY: u32 = 1024;
+/// Two each, and two that tell when they were read out.
+const QUERIES: u32 = 2 * CAPACITY + 2;
 
 /// The totals of one kernel.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -46,11 +50,22 @@ pub struct Profile {
     pub host_clock: bool,
 }
 
+/// What becomes of the times of dispatches.
+#[derive(Clone, Copy, Default, PartialEq)]
+pub(super) enum How {
+    /// They are summed, kernel by kernel.
+    #[default]
+    Totals,
+    /// `COLA_TRACE=1`: each is printed at once.
+    Print,
+    /// `COLA_TRACE=chrome:FILE`: each goes to the [`trace`].
+    Trace,
+}
+
 #[derive(Default)]
 pub(super) struct Profiler {
     on: bool,
-    /// `COLA_TRACE=1`: print every dispatch.
-    trace: bool,
+    how: How,
     host_clock: bool,
     queries: Option<Queries>,
     pending: Vec<Dispatch>,
@@ -78,7 +93,10 @@ impl Profiler {
 
     /// The pass descriptor's timestamp writes for the next dispatch.
     pub(super) fn writes(&self) -> Option<wgpu::ComputePassTimestampWrites<'_>> {
-        let at = self.pending.len() as u32 * 2;
+        self.writes_at(self.pending.len() as u32 * 2)
+    }
+
+    fn writes_at(&self, at: u32) -> Option<wgpu::ComputePassTimestampWrites<'_>> {
         self.queries.as_ref().map(|q| wgpu::ComputePassTimestampWrites {
             query_set: &q.set,
             beginning_of_pass_write_index: Some(at),
@@ -89,15 +107,20 @@ impl Profiler {
     /// Notes a dispatch; true when the queries are full, or wanted now, and must be read.
     pub(super) fn note(&mut self, dispatch: Dispatch) -> bool {
         self.pending.push(dispatch);
-        self.trace || self.pending.len() as u32 == CAPACITY
+        self.how == How::Print || self.pending.len() as u32 == CAPACITY
     }
 
-    pub(super) fn add(&mut self, dispatch: Dispatch, ms: f64) {
-        if self.trace {
-            let Work { bytes, flops } = dispatch.work;
-            let (gb, gflop) = (bytes as f64 / ms / 1e6, flops as f64 / ms / 1e6);
-            eprintln!("{ms:9.3} ms {gb:8.2} GB/s {gflop:8.1} GFLOP/s  {}", dispatch.name);
-            return; // nobody asks for totals, and a trace may run for hours
+    /// Takes over the time of a dispatch that began at `start`. Where nobody asks for totals none are kept: the program may
+    /// run for hours.
+    pub(super) fn add(&mut self, dispatch: Dispatch, start: Instant, ms: f64) {
+        match self.how {
+            How::Totals => {}
+            How::Print => {
+                let Work { bytes, flops } = dispatch.work;
+                let (gb, gflop) = (bytes as f64 / ms / 1e6, flops as f64 / ms / 1e6);
+                return eprintln!("{ms:9.3} ms {gb:8.2} GB/s {gflop:8.1} GFLOP/s  {}", dispatch.name);
+            }
+            How::Trace => return trace::kernel(&dispatch.name, start, ms, dispatch.work),
         }
         let row = self.totals.entry(dispatch.name.clone()).or_default();
         row.name = dispatch.name;
@@ -109,18 +132,22 @@ impl Profiler {
 impl Gpu {
     /// From now on every dispatch is timed by itself.
     pub fn profile_start(&self) {
-        self.start_profiler(false);
+        self.start_profiler(How::Totals);
     }
 
-    /// From now on every dispatch is timed and printed to standard error.
-    pub(super) fn trace_start(&self) {
-        self.start_profiler(true);
+    /// From now on every dispatch is timed and printed to standard error, or noted in the trace.
+    pub(super) fn trace_start(&self, how: How) {
+        self.start_profiler(how);
+        if how == How::Trace {
+            let gpu = self.clone();
+            trace::at_end(move || gpu.profile_collect());
+        }
     }
 
-    fn start_profiler(&self, trace: bool) {
+    fn start_profiler(&self, how: How) {
         self.submit();
         let mut profiler = self.profiler();
-        *profiler = Profiler { on: true, trace, ..Default::default() };
+        *profiler = Profiler { on: true, how, ..Default::default() };
         let Some(device) = self.device() else { return };
         if !self.caps().timestamps {
             profiler.host_clock = true;
@@ -129,11 +156,11 @@ impl Gpu {
         let set = device.create_query_set(&wgpu::QuerySetDescriptor {
             label: Some("profile"),
             ty: wgpu::QueryType::Timestamp,
-            count: CAPACITY * 2,
+            count: QUERIES,
         });
         let resolve = device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("profile"),
-            size: u64::from(CAPACITY) * 16,
+            size: u64::from(QUERIES) * 8,
             usage: wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC,
             mapped_at_creation: false,
         });
@@ -159,7 +186,7 @@ impl Gpu {
         else {
             return;
         };
-        let count = pending.len() as u32 * 2;
+        let count = pending.len() as u32 * 2 + 2;
         let bytes = u64::from(count) * 8;
         let staging = device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("profile"),
@@ -168,6 +195,11 @@ impl Gpu {
             mapped_at_creation: false,
         });
         let mut encoder = device.create_command_encoder(&Default::default());
+        // a pass without work, so that some tick is of now, however long the device has been idle
+        drop(encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+            label: None,
+            timestamp_writes: profiler.writes_at(count - 2),
+        }));
         encoder.resolve_query_set(&queries.set, 0..count, &queries.resolve, 0);
         encoder.copy_buffer_to_buffer(&queries.resolve, 0, &staging, 0, bytes);
         queue.submit([encoder.finish()]);
@@ -176,6 +208,7 @@ impl Gpu {
             drop(profiler);
             GpuError::Lost(error.to_string()).raise();
         }
+        let now = Instant::now();
         let ticks: Vec<u64> = match staging.slice(..).get_mapped_range() {
             Ok(view) => bytemuck::pod_collect_to_vec(&view),
             Err(error) => {
@@ -190,8 +223,11 @@ impl Gpu {
             return;
         }
         let ms_per_tick = f64::from(queue.get_timestamp_period()) * 1e-6;
+        let last = ticks.iter().copied().max().unwrap_or_default();
         for (dispatch, pair) in pending.into_iter().zip(ticks.chunks_exact(2)) {
-            profiler.add(dispatch, pair[1].saturating_sub(pair[0]) as f64 * ms_per_tick);
+            let ms = |from: u64, to: u64| to.saturating_sub(from) as f64 * ms_per_tick;
+            let before_now = Duration::from_secs_f64(ms(pair[0], last) * 1e-3);
+            profiler.add(dispatch, now.checked_sub(before_now).unwrap_or(now), ms(pair[0], pair[1]));
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::profile::{Dispatch, Work};
 use super::{Buffer, Gpu, GpuError, Kernel, Spec, Value};
 use crate::tensor::Tensor;
+use crate::trace;
 use bytemuck::Pod;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -105,7 +106,7 @@ impl Gpu {
         };
         if self.profiler().uses_host_clock() {
             self.wait();
-            self.profiler().add(dispatch, start.elapsed().as_secs_f64() * 1e3);
+            self.profiler().add(dispatch, start, start.elapsed().as_secs_f64() * 1e3);
         } else {
             let full = self.profiler().note(dispatch);
             if full {
@@ -134,6 +135,7 @@ impl Gpu {
             stream.recorded = 0;
             stream.encoder.take().map(wgpu::CommandEncoder::finish)
         };
+        let _span = commands.is_some().then(|| trace::span("submit"));
         let start = Instant::now();
         let index = self.queue().zip(commands).map(|(queue, commands)| queue.submit([commands]));
         self.stream().submitting += start.elapsed();
@@ -217,6 +219,7 @@ pub struct Pending {
 impl Pending {
     /// Waits for the bytes. On a dry run they are zeros.
     pub fn wait<T: Pod>(self) -> Vec<T> {
+        let _span = trace::span("wait for the device");
         let (Some(device), Some(staging), Some(ready)) = (self.gpu.device(), &self.staging, &self.ready) else {
             return vec![T::zeroed(); self.size_bytes as usize / size_of::<T>()];
         };

@@ -20,6 +20,7 @@ use crate::eval::projection::effective_rank;
 use crate::frontend::{FrontEnd, InputNorm};
 use crate::gpu::{Gpu, GpuError, catch};
 use crate::tensor::Tensor;
+use crate::trace;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -164,9 +165,15 @@ impl<'a> Trainer<'a> {
             }
         }
         while self.step() < self.length() && !self.stop.load(Ordering::Relaxed) && !self.out_of_time() {
-            let mut batch = self.loader.next()?;
+            let mut batch = {
+                let _span = trace::span("wait for data");
+                self.loader.next()?
+            };
             let keep_pooled = self.step().is_multiple_of(SPREAD_EVERY);
-            let pending = self.learner.train_step(&std::mem::take(&mut batch.samples), keep_pooled);
+            let pending = {
+                let _span = trace::span("record a step");
+                self.learner.train_step(&std::mem::take(&mut batch.samples), keep_pooled)
+            };
             self.in_flight.push_back((batch, pending));
             self.drain(IN_FLIGHT - 1, None)?;
             let settled = self.settle_length();

@@ -4,12 +4,14 @@ mod bars;
 mod canvas;
 mod confusion;
 mod curves;
+mod roofline;
 mod scaling;
 mod scatter;
 
 pub use bars::BarChart;
 pub use confusion::confusion_svg;
 pub use curves::CurvePlot;
+pub use roofline::RooflinePlot;
 pub use scaling::ScalingPlot;
 pub use scatter::ScatterPlot;
 

@@ -88,3 +88,19 @@ fn scaling_marks_forecasts_and_writes_every_batch() {
     assert!(["\n40.5\n", "\n4096\n", "\n100 MB\n", "\n100 GB\n"].iter().all(|text| svg.contains(text)), "{svg}");
     count(&ScalingPlot::default().to_svg(), "line");
 }
+
+#[test]
+fn roofline_has_a_dot_for_what_computes() {
+    let mut plot = RooflinePlot {
+        title: "Kernels".into(),
+        bandwidth_gb_per_s: 20.0,
+        fma_gflop_per_s: 70.0,
+        families: vec!["matmul".into(), "batch_norm".into()],
+        kernels: vec![(0, 40.0, 30.0, Some(1)), (1, 0.5, 6.0, None), (1, 0.0, 0.0, None)],
+    };
+    let svg = plot.to_svg();
+    assert_eq!(count(&svg, "circle"), 2);
+    assert!(svg.contains("copy 20 GB/s") && svg.contains("multiply-add 70 GFLOP/s") && svg.contains("batch_norm"));
+    plot.kernels.clear();
+    assert_eq!(count(&plot.to_svg(), "circle"), 0);
+}

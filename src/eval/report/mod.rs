@@ -31,6 +31,8 @@ pub struct Report {
     pub probes: Vec<ProbeScore>,
     /// What nearest neighbours say about the same representations.
     pub neighbour_scores: Vec<NeighbourScore>,
+    /// (heading, what to know, SVG) of plots that are not about one run.
+    pub figures: Vec<(String, String, String)>,
     /// Tables that are not about one run's probes.
     pub tables: Vec<Table>,
     /// (title, matrix).
@@ -103,6 +105,7 @@ impl Report {
             self.codes_section(),
             self.probe_section(),
             self.retrieval_section(),
+            self.figure_sections(),
             self.table_sections(),
             self.confusion_section(),
             self.map_section(),

@@ -89,6 +89,12 @@ impl Report {
         section("Linear probes", note, &(table + &chart))
     }
 
+    pub(super) fn figure_sections(&self) -> String {
+        let of_figure =
+            |(title, note, svg): &(String, String, String)| section(&escape(title), &escape(note), &figure(svg));
+        self.figures.iter().map(of_figure).collect()
+    }
+
     pub(super) fn table_sections(&self) -> String {
         let of_table = |Table { title, note, header, rows }: &Table| {
             let row = |cells: &Vec<String>| {

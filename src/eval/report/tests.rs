@@ -71,6 +71,7 @@ fn full() -> Report {
                 queries: 1190,
             }),
         }],
+        figures: Vec::new(),
         tables: vec![Table {
             title: nasty.into(),
             note: nasty.into(),

@@ -1,0 +1,57 @@
+//! Measuring kernels, and seeing when they ran.
+
+use super::*;
+use serde_json::Value;
+
+fn json(path: &str) -> Value {
+    serde_json::from_slice(&std::fs::read(path).expect("a file")).expect("JSON")
+}
+
+#[test]
+fn kernels_are_checked_timed_and_compared() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let [old, page, table] = ["old.json", "page.html", "table.csv"].map(file);
+    let options = "layer_norm --segments 2 --repeats 2";
+    let said = succeed(&format!("bench kernels {options} --json {old} --html {page} --csv {table}"));
+    assert!(said.contains("roof%") && said.contains("layer_norm 512"), "{said}");
+    let report = json(&old);
+    for case in report["cases"].as_array().expect("cases") {
+        assert!(case["error"].as_f64().is_some_and(|error| error < 2e-5), "{case}");
+        assert!(case["warm"]["median_ms"].as_f64().is_some_and(|ms| ms > 0.0), "{case}");
+        assert!(case["kernels"].as_array().is_some_and(|kernels| kernels.len() >= 3), "{case}");
+    }
+    let page = std::fs::read_to_string(&page).expect("a page");
+    assert!(page.contains("Roofline") && page.contains("<circle") && page.contains("layer_norm_dx"));
+    let rows = std::fs::read_to_string(&table).expect("a table");
+    assert!(rows.starts_with("case,kernel,calls,median_ms") && rows.contains("arithmetic") | rows.contains("memory"));
+
+    let said = succeed(&format!("bench kernels {options} --compare {old}"));
+    assert!(said.contains("before ms") && !said.contains("not alike"), "{said}");
+    let said = succeed(&format!("bench kernels {options} --tiers"));
+    let last = said.lines().rfind(|line| line.starts_with("layer_norm 512")).expect("times side by side");
+    assert!(last.split_whitespace().filter_map(|word| word.parse::<f64>().ok()).count() >= 2, "{said}");
+    refuse(&output("bench kernels nothing_like_it"), &["nothing_like_it"]);
+    refuse(&output(&format!("bench kernels --compare {table}")), &["table.csv", "--json"]);
+    refuse(&output(&format!("bench kernels --compare {}", file("gone.json"))), &["gone.json", "cannot read"]);
+}
+
+#[test]
+fn a_trace_has_kernels_threads_and_steps() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let trace = folder.path().join("trace.json").display().to_string();
+    let run = folder.path().join("run");
+    let mut command = cola(&format!("pretrain {} --out {} --batch 2 --steps 3", train_folder(), run.display()));
+    let out = command.env("COLA_TRACE", format!("chrome:{trace}")).output().expect("the program starts");
+    assert!(out.status.success(), "{}", text(&out.stderr));
+    let events = json(&trace);
+    let events = events.as_array().expect("events");
+    let count = |name: &str| events.iter().filter(|event| event["ph"] == "X" && event["name"] == name).count();
+    assert_eq!((count("record a step"), count("adam")), (3, 3));
+    assert!(count("decode") >= 6 && count("submit") > 3);
+    let kernels: Vec<&Value> = events.iter().filter(|event| event["ph"] == "X" && event["tid"] == 0).collect();
+    assert!(kernels.len() > 500 && kernels.iter().all(|event| event["ts"].as_f64().is_some_and(|ts| ts >= 0.0)));
+    for (value, parts) in [("3", ["COLA_TRACE=3", "chrome:FILE"]), ("chrome:/nowhere/x", ["/nowhere/x", "trace"])] {
+        refuse(&cola("data").env("COLA_TRACE", value).output().expect("the program starts"), &parts);
+    }
+}
