@@ -14,6 +14,9 @@ test: setup setup-python setup-browser
 	cargo fmt --check
 	cargo clippy --release --all-targets -- -D warnings
 	cargo test --release
+	@for example in examples/0*.rs; do \
+		cargo run --release --quiet --example "$$(basename "$$example" .rs)" || exit 1; \
+	done
 
 build: setup
 	cargo build --release

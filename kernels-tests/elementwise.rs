@@ -2,24 +2,15 @@
 
 use crate::harness::{check_op, input, on_every_device};
 use cola::ops::elementwise::{Unary, add_scaled, reshape, scale, unary};
-use std::f64::consts::PI;
 
+/// Each function of the table, without being named here.
 #[test]
 fn functions_and_their_gradients() {
-    let sigmoid = |z: f64| 1.0 / (1.0 + (-z).exp());
-    let f = move |op, z: f64| match op {
-        Unary::Swish => z * sigmoid(z),
-        Unary::Sigmoid => sigmoid(z),
-        Unary::Tanh => z.tanh(),
-        Unary::Gelu => 0.5 * z * (1.0 + ((2.0 / PI).sqrt() * (z + 0.044715 * z.powi(3))).tanh()),
-        Unary::Square => z * z,
-        Unary::Relu => z.max(0.0),
-    };
     on_every_device(|gpu| {
-        for op in [Unary::Swish, Unary::Sigmoid, Unary::Tanh, Unary::Gelu, Unary::Square, Unary::Relu] {
+        for &op in Unary::ALL {
             for n in [1, 4, 7, 64, 255, 256, 257, 1021] {
                 let x = [input(n as u64, &[n]).affine(6.0, 0.0)];
-                let reference = |x: &[Vec<f64>], _: &[Vec<f64>]| x[0].iter().map(|&z| f(op, z)).collect();
+                let reference = |x: &[Vec<f64>], _: &[Vec<f64>]| x[0].iter().map(|&x| op.value(x)).collect();
                 check_op(&format!("{op:?} {n}"), gpu, &x, &[], &reference, &|cx, x, _| unary(cx, op, &x[0]), 2e-6);
             }
         }

@@ -26,6 +26,7 @@
 //! | [`data_sets`] | published data sets as they are shipped, to manifests | `audio` |
 //! | [`frontend`] | samples to the encoder's input | `ops` |
 //! | [`train`], [`eval`] | trainer, checkpoints, records; embeddings, probe, report | the above |
+//! | [`explain`] | from equations to lines | sources |
 //! | [`export`] | the encoder as other programs read it | `nn`, files |
 //! | [`mod@bench`] | the benchmarks | the above |
 //! | [`trace`] | a timeline of threads and kernels | files |
@@ -39,6 +40,7 @@ pub mod bench;
 pub mod codes;
 pub mod data_sets;
 pub mod eval;
+pub mod explain;
 pub mod export;
 pub mod frontend;
 pub mod gpu;

@@ -48,6 +48,7 @@ type Backward = Box<dyn FnOnce(Tensor, &mut Grads)>;
 
 struct Node {
     name: &'static str,
+    shape: Vec<usize>,
     saved_bytes: u64,
     backward: Backward,
 }
@@ -58,11 +59,13 @@ pub struct Tape {
     nodes: RefCell<Vec<Node>>,
 }
 
-/// One line of the memory report: op, bytes it keeps for the way back.
+/// One line of the tape on paper: op, shape, bytes it keeps for the way back.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SavedBytes {
     /// Op name.
     pub name: &'static str,
+    /// Of its output.
+    pub shape: Vec<usize>,
     /// Bytes of its saved tensors. A tensor saved by two ops counts at both.
     pub bytes: u64,
 }
@@ -80,13 +83,14 @@ impl Tape {
 
     fn push(&self, name: &'static str, saved_bytes: u64, value: Tensor, backward: Backward) -> Var {
         let mut nodes = self.nodes.borrow_mut();
-        nodes.push(Node { name, saved_bytes, backward });
+        nodes.push(Node { name, shape: value.shape().to_vec(), saved_bytes, backward });
         Var { value, id: Some(nodes.len() - 1) }
     }
 
     /// What each op keeps, in forward order.
     pub fn saved(&self) -> Vec<SavedBytes> {
-        self.nodes.borrow().iter().map(|n| SavedBytes { name: n.name, bytes: n.saved_bytes }).collect()
+        let line = |n: &Node| SavedBytes { name: n.name, shape: n.shape.clone(), bytes: n.saved_bytes };
+        self.nodes.borrow().iter().map(line).collect()
     }
 
     /// Walks back from `output`, whose gradient is `seed` (of its shape). Returns the gradients of the leaves, in the

@@ -37,6 +37,15 @@ fn kernels_are_checked_timed_and_compared() {
 }
 
 #[test]
+fn equations_are_explained() {
+    let all = succeed("explain");
+    assert!(all.lines().count() > 20 && all.contains("similarity"), "{all}");
+    let said = succeed("explain similarity attention");
+    assert!(said.contains("zᵀ W z'") && said.contains("src/ops/attention.rs:") && !said.contains(":?"), "{said}");
+    refuse(&output("explain phlogiston"), &["phlogiston", "cola explain"]);
+}
+
+#[test]
 fn a_trace_has_kernels_threads_and_steps() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let trace = folder.path().join("trace.json").display().to_string();

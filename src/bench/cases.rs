@@ -214,13 +214,15 @@ pub fn all(segments: usize) -> Vec<Case> {
     cases.push(Case::new("max_pool_2x2 64 x 48x32".into(), &[&[64, n, 48, 32]], &[], |cx, x, _| {
         max_pool_2x2(cx, &x[0])
     }));
-    cases.push(Case::new("relu 64 x 24x16".into(), &[&[64, n, 24, 16]], &[], |cx, x, _| unary(cx, Unary::Relu, &x[0])));
+    for &op in Unary::ALL {
+        let name = format!("{} 64 x 24x16", op.name());
+        cases.push(Case::new(name, &[&[64, n, 24, 16]], &[], move |cx, x, _| unary(cx, op, &x[0])));
+    }
     cases.push(Case::new("max_pool 1280 x 3x2".into(), &[&[1280, n, 3, 2]], &[], |cx, x, _| max_pool(cx, &x[0])));
     cases.push(Case::new("layer_norm 512".into(), &[&[512, n]], &[&[512], &[512]], |cx, x, w| {
         layer_norm(cx, &x[0], &w[0], &w[1], 1e-3)
     }));
     cases.push(Case::new("bias 512".into(), &[&[512, n]], &[&[512]], |cx, x, w| bias(cx, &x[0], &w[0])));
-    cases.push(Case::new("tanh 512".into(), &[&[512, n]], &[], |cx, x, _| unary(cx, Unary::Tanh, &x[0])));
     cases.push(Case::new("l2_normalise 512".into(), &[&[512, n]], &[], |cx, x, _| l2_normalise(cx, &x[0], 1e-9)));
     let pairs = (n / 2).max(1);
     cases

@@ -10,6 +10,7 @@ mod data;
 mod device;
 mod doctor;
 mod embed;
+mod explain;
 mod export;
 mod forecast;
 mod hear;
@@ -64,6 +65,7 @@ enum Command {
     Compare(Box<compare::Args>),
     Sweep(Box<sweep::Args>),
     Embed(embed::Args),
+    Explain(explain::Args),
     Export(export::Args),
     Hear(hear::Args),
     Import(import::Args),
@@ -108,6 +110,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Compare(args) => args.run(),
         Command::Sweep(args) => args.run(),
         Command::Embed(args) => args.run(),
+        Command::Explain(args) => args.run(),
         Command::Export(args) => args.run(),
         Command::Hear(args) => args.run(),
         Command::Import(args) => args.run(),

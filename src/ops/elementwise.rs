@@ -6,6 +6,7 @@ use crate::kernel;
 use crate::tape::{Ctx, Var};
 use crate::tensor::Tensor;
 use bytemuck::{Pod, Zeroable};
+use std::f64::consts::FRAC_2_PI;
 
 static UNARY: Kernel = kernel!("unary.wgsl");
 static UNARY_DX: Kernel = kernel!("unary_dx.wgsl");
@@ -13,21 +14,59 @@ static AXPBY: Kernel = kernel!("axpby.wgsl");
 
 const WG: usize = 64;
 
-/// An elementwise function; the number is `OP` in the shaders.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unary {
+/// What a function keeps for the way back, in which its slope is simplest.
+#[derive(PartialEq)]
+enum Keeps {
+    X,
+    Y,
+}
+
+/// Writes the enum and everything that has an entry a function from one table: its test and its bench row are made from
+/// it, too.
+macro_rules! functions {
+    ($($(#[$doc:meta])* $name:ident = $text:literal, keeps $keeps:ident, |$x:ident| $value:expr;)*) => {
+        /// An elementwise function; its place in the table is `OP` in `unary.wgsl` and `unary_dx.wgsl`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Unary { $($(#[$doc])* $name,)* }
+
+        impl Unary {
+            /// All of them, in order.
+            pub const ALL: &[Unary] = &[$(Unary::$name),*];
+
+            /// For people.
+            pub fn name(self) -> &'static str {
+                match self { $(Unary::$name => $text,)* }
+            }
+
+            /// The function in f64, which the kernel is tested against; its gradient is tested against differences of it.
+            pub fn value(self, x: f64) -> f64 {
+                match self { $(Unary::$name => { let $x = x; $value })* }
+            }
+
+            fn keeps(self) -> Keeps {
+                match self { $(Unary::$name => Keeps::$keeps,)* }
+            }
+        }
+    };
+}
+
+functions! {
     /// x sigmoid(x)
-    Swish = 0,
+    Swish = "swish", keeps X, |x| x * sigmoid(x);
     /// 1 / (1 + exp(-x))
-    Sigmoid = 1,
+    Sigmoid = "sigmoid", keeps Y, |x| sigmoid(x);
     /// tanh(x)
-    Tanh = 2,
+    Tanh = "tanh", keeps Y, |x| x.tanh();
     /// x Φ(x), Φ the normal distribution, by the tanh formula of Hendrycks and Gimpel (2016)
-    Gelu = 3,
+    Gelu = "gelu", keeps X, |x| 0.5 * x * (1.0 + (FRAC_2_PI.sqrt() * (x + 0.044715 * x.powi(3))).tanh());
     /// x²
-    Square = 4,
+    Square = "square", keeps X, |x| x * x;
     /// max(x, 0); a NaN stays one.
-    Relu = 5,
+    Relu = "relu", keeps Y, |x| x.max(0.0);
+}
+
+fn sigmoid(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
 }
 
 #[repr(C)]
@@ -45,12 +84,11 @@ fn run_unary(gpu: &Gpu, kernel: &'static Kernel, op: Unary, tensors: &[&Tensor])
 
 /// y = f(x), any shape.
 ///
-/// Backward: dx = dy f'(x). Sigmoid, tanh and relu keep y (their slope is simplest in it), the others keep x.
+/// Backward: dx = dy f'(x). Keeps x or y, whichever the slope is simpler in.
 pub fn unary(cx: &Ctx, op: Unary, x: &Var) -> Var {
     let y = Tensor::empty(cx.gpu, "unary", x.value.shape());
     run_unary(cx.gpu, &UNARY, op, &[&x.value, &y]);
-    let of_x = !matches!(op, Unary::Sigmoid | Unary::Tanh | Unary::Relu);
-    let kept = if of_x { x.value.clone() } else { y.clone() };
+    let kept = if op.keeps() == Keeps::X { x.value.clone() } else { y.clone() };
     let (x, saved) = (x.clone(), kept.clone());
     cx.record("unary", y, &[&saved], move |dy, grads| {
         let dx = Tensor::empty(dy.gpu(), "unary dx", dy.shape());

@@ -4,7 +4,6 @@ use super::{Case, random};
 use crate::gpu::Gpu;
 use crate::ops::attention::causal_attention;
 use crate::ops::dropout::dropout;
-use crate::ops::elementwise::{Unary, unary};
 use crate::ops::griffin_lim::impose_magnitude;
 use crate::ops::kmeans::assign;
 use crate::ops::layer_norm::layer_norm;
@@ -39,9 +38,6 @@ pub fn all(segments: usize) -> Vec<Case> {
         Case::new(format!("token_embedding {CODES} codes, {STEPS} steps"), &[], &[&[WIDTH, CODES]], move |cx, _, w| {
             let ids: Vec<u32> = (0..columns).map(|n| (n * 37 % CODES) as u32).collect();
             token_embedding(cx, &w[0], &Tokens::new(cx.gpu, &ids, CODES))
-        }),
-        Case::new(format!("gelu {} x {STEPS}", 4 * WIDTH), &[&[4 * WIDTH, columns]], &[], |cx, x, _| {
-            unary(cx, Unary::Gelu, &x[0])
         }),
         Case::new(format!("layer_norm {WIDTH} x {STEPS}"), &[&[WIDTH, columns]], &[&[WIDTH], &[WIDTH]], |cx, x, w| {
             layer_norm(cx, &x[0], &w[0], &w[1], 1e-5)
