@@ -2,7 +2,7 @@
 //!
 //!     cargo run --release --example 02_fft_round_trip
 //!
-//! The kernel is `shaders/fft.wgsl`: radix-4 stages in workgroup memory.
+//! The kernel is `shaders/fft.wgsl`: stages of eight points a lane, exchanged through workgroup memory.
 
 use cola::gpu::{Gpu, GpuOptions};
 use cola::ops::fft::Fft;

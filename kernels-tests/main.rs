@@ -22,6 +22,7 @@ mod fused;
 mod griffin_lim;
 mod harness;
 mod kmeans;
+mod ladders;
 mod log_mel;
 mod matmul;
 mod network;

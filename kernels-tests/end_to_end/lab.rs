@@ -37,6 +37,27 @@ fn kernels_are_checked_timed_and_compared() {
 }
 
 #[test]
+fn ladders_are_climbed() {
+    let said = succeed("bench ladders sum");
+    assert!(said.contains("sum_4_vec4") && said.contains("ops/reduce.rs") && !said.contains("WRONG"), "{said}");
+    refuse(&output("bench ladders snakes"), &["snakes"]);
+}
+
+#[test]
+fn adapters_are_compared_by_a_line_each() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("mine.json").display().to_string();
+    let measured = succeed(&format!("bench adapters --json {file}"));
+    assert!(measured.starts_with("| adapter |") && measured.lines().count() >= 3, "{measured}");
+    assert_eq!(succeed(&format!("bench adapters --table {file}")), measured);
+    let lines = json(&file);
+    let lines = lines.as_array().expect("a list");
+    assert!(lines.iter().all(|line| line["training_segments_per_second"].as_f64().is_some_and(|x| x > 0.0)));
+    assert!(lines.iter().all(|line| line["failed_tests"] == 0), "{lines:?}");
+    refuse(&output("bench adapters --table gone.json"), &["gone.json", "cannot read"]);
+}
+
+#[test]
 fn equations_are_explained() {
     let all = succeed("explain");
     assert!(all.lines().count() > 20 && all.contains("similarity"), "{all}");

@@ -200,19 +200,22 @@ fn table_row(number: usize, case: &CaseTime, row: &Row, peaks: &Peaks) -> Vec<St
     ]
 }
 
-/// What a kernel's name begins with: its folder, or its first words.
+/// What a kernel's name begins with: its folder, or its first words. No more of them than the plot has colours.
 fn family(name: &str) -> String {
     let path = name.split(' ').next().unwrap_or(name);
-    match path.split_once('/') {
-        Some((folder, _)) => folder.into(),
-        None => {
-            let known = ["batch_norm", "depthwise", "layer_norm", "log_mel", "se_", "softmax", "max_pool", "mean_pool"];
-            known
-                .iter()
-                .find(|known| path.starts_with(*known))
-                .map_or("others".into(), |known| known.trim_end_matches('_').into())
-        }
+    if let Some((folder, _)) = path.split_once('/') {
+        return folder.into();
     }
+    let known = [
+        ("batch_norm", "batch_norm"),
+        ("depthwise", "depthwise"),
+        ("layer_norm", "layer_norm"),
+        ("log_mel", "log_mel"),
+        ("max_pool", "pool"),
+        ("mean_pool", "pool"),
+        ("se_", "squeeze-excite"),
+    ];
+    known.iter().find(|(start, _)| path.starts_with(start)).map_or("others", |(_, family)| family).into()
 }
 
 #[cfg(test)]
@@ -224,7 +227,8 @@ mod tests {
         for (name, wanted) in [
             ("matmul/lanes vec4<f32> ROWS=40", "matmul"),
             ("depthwise_strip_dw K=3", "depthwise"),
-            ("se_dx_sums", "se"),
+            ("se_dx_sums", "squeeze-excite"),
+            ("mean_pool_dx", "pool"),
             ("adam", "others"),
         ] {
             assert_eq!(family(name), wanted);

@@ -56,7 +56,7 @@ impl Peaks {
 }
 
 /// Seconds that one call of `work` takes, at best. The first one, which compiles, does not count.
-fn seconds_of(gpu: &Gpu, work: impl Fn()) -> f64 {
+pub(super) fn seconds_of(gpu: &Gpu, work: impl Fn()) -> f64 {
     let run = |calls: u32| {
         let start = Instant::now();
         (0..calls).for_each(|_| work());

@@ -1,7 +1,9 @@
 //! `cola bench`: how fast this machine is.
 
+mod adapters;
 mod input;
 mod kernels;
+mod ladders;
 mod scaling;
 mod step;
 
@@ -11,7 +13,7 @@ use std::process::ExitCode;
 /// Measure the speed of training steps, of kernels and of the data path
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  cola bench step --batch 32\n  cola bench step --batch 32 --forward\n  cola bench scaling --out results\n  cola bench kernels depthwise\n  cola bench input recordings/"
+    after_help = "Examples:\n  cola bench step --batch 32\n  cola bench step --batch 32 --forward\n  cola bench scaling --out results\n  cola bench kernels depthwise\n  cola bench ladders\n  cola bench input recordings/\n  cola bench adapters"
 )]
 pub struct Args {
     #[command(subcommand)]
@@ -23,7 +25,9 @@ enum What {
     Step(step::Args),
     Scaling(scaling::Args),
     Kernels(kernels::Args),
+    Ladders(ladders::Args),
     Input(input::Args),
+    Adapters(adapters::Args),
 }
 
 impl Args {
@@ -32,7 +36,9 @@ impl Args {
             What::Step(args) => args.run(),
             What::Scaling(args) => args.run(),
             What::Kernels(args) => args.run(),
+            What::Ladders(args) => args.run(),
             What::Input(args) => args.run(),
+            What::Adapters(args) => args.run(),
         }
     }
 }
