@@ -1,11 +1,12 @@
 # Two commands: `make demo` trains on real recordings and writes a report, `make test` checks everything.
 # Both do all the set-up that is missing; AUDIO=DIR makes the demo use your own folder.
+# `make book` puts the book into target/book, and installs mdBook first where there is none.
 
 AUDIO ?=
 DEMO  ?= demo
 COLA   = target/release/cola
 
-.PHONY: demo test setup setup-python setup-browser build clean
+.PHONY: demo test book setup setup-python setup-browser build clean
 
 demo: build
 	@examples/demo.sh "$(COLA)" "$(DEMO)" "$(AUDIO)"
@@ -20,6 +21,11 @@ test: setup setup-python setup-browser
 
 build: setup
 	cargo build --release
+
+# The pages of examples/book with the pieces of the sources that they include.
+book:
+	@command -v mdbook >/dev/null || test -x target/mdbook/bin/mdbook || cargo install mdbook --locked --root target/mdbook
+	PATH="$$PATH:$(CURDIR)/target/mdbook/bin" mdbook build examples/book
 
 # A compiler and cmake build the Opus decoder; a Vulkan driver is installed only where none is found.
 setup:

@@ -6,6 +6,7 @@ use cola::gpu::{Gpu, GpuOptions, Kernel, groups};
 use cola::tensor::Tensor;
 use std::time::Instant;
 
+// ANCHOR: kernel
 /// y = x² - 1. Lanes come in workgroups of 64; the last workgroup may have lanes left over, which return at once.
 static PARABOLA: Kernel = Kernel {
     path: "parabola.wgsl",
@@ -24,17 +25,20 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
 }
 ",
 };
+// ANCHOR_END: kernel
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let gpu = Gpu::open(&GpuOptions::default())?;
     println!("on {}, {}\n", gpu.caps().adapter, gpu.caps().backend);
 
+    // ANCHOR: run
     // Upload, record, read: nothing is computed before somebody waits for it.
     let x: Vec<f32> = (0..61).map(|i| i as f32 / 20.0 - 1.5).collect();
     let device_x = Tensor::from_slice(&gpu, &[x.len()], &x);
     let y = Tensor::empty(&gpu, "parabola", &[x.len()]);
     gpu.run(&PARABOLA, &[], &(x.len() as u32), &[&device_x, &y], [groups(x.len(), 64), 1, 1], 0);
     let y: Vec<f32> = y.read();
+    // ANCHOR_END: run
     assert!(x.iter().zip(&y).all(|(x, y)| (x * x - 1.0 - y).abs() < 1e-6));
 
     for row in (0..12).rev() {

@@ -21,6 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         grad: Tensor::zeros(&gpu, "gradient", shape),
     };
 
+    // ANCHOR: forward
     // y = tanh(W x + b), for two samples x of three numbers: features are rows, samples are columns.
     let w = param("W", &[2, 3], &[0.5, -0.2, 0.1, 0.3, 0.8, -0.6]);
     let b = param("b", &[2], &[0.1, -0.1]);
@@ -28,6 +29,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let cx = Ctx::training(&gpu, &tape);
     let x = tape.leaf(Tensor::from_slice(&gpu, &[3, 2], &[1.0f32, 0.0, 2.0, 1.0, -1.0, 0.5]));
     let y = unary(&cx, Unary::Tanh, &bias(&cx, &linear(&cx, &w, &x), &b));
+    // ANCHOR_END: forward
 
     println!("{:<10} {:<8} {:>12}", "op", "shape", "keeps, bytes");
     for line in tape.saved() {

@@ -155,6 +155,7 @@ pub fn check_op(name: &str, gpu: &Gpu, vars: &[Input], params: &[Input], referen
     let y = op(&cx, &leaves, &slots);
     assert_close(&format!("{name} forward"), &y.value.read::<f32>(), &want, tolerance);
 
+    // ANCHOR: mid_graph
     let again = op(&cx, &leaves, &slots);
     let other = Var::constant(Tensor::from_slice(gpu, y.value.shape(), &data(99, want.len())));
     let sum = cola::ops::elementwise::add_scaled(&cx, 0.7, &y, 1.9, &again);
@@ -162,6 +163,7 @@ pub fn check_op(name: &str, gpu: &Gpu, vars: &[Input], params: &[Input], referen
     let seed = data(98, want.len());
     let seed_tensor = Tensor::from_slice(gpu, out.value.shape(), &seed);
     let grads = tape.backward(&out, seed_tensor);
+    // ANCHOR_END: mid_graph
     assert_eq!(grads.len(), vars.len(), "{name}: gradients that reached a leaf");
 
     let loss = |x: &[Vec<f64>], w: &[Vec<f64>]| -> f64 {
@@ -188,11 +190,13 @@ pub fn check_op(name: &str, gpu: &Gpu, vars: &[Input], params: &[Input], referen
 /// Every coordinate where there are few, sixteen random directions where there are many.
 #[track_caller]
 pub fn check_gradient(name: &str, got: &[f32], earlier: f32, at: &[f64], loss: &dyn Fn(&[f64]) -> f64, tolerance: f64) {
+    // ANCHOR: along
     const STEP: f64 = 1e-5;
     let along = |direction: &dyn Fn(usize) -> f64| {
         let moved = |sign: f64| at.iter().enumerate().map(|(i, v)| v + sign * STEP * direction(i)).collect::<Vec<_>>();
         (loss(&moved(1.0)) - loss(&moved(-1.0))) / (2.0 * STEP)
     };
+    // ANCHOR_END: along
     let got: Vec<f32> = got.iter().map(|g| g - earlier).collect();
     if at.len() <= 300 {
         let want: Vec<f64> = (0..at.len()).map(|j| along(&|i| f64::from(u8::from(i == j)))).collect();

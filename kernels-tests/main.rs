@@ -6,6 +6,7 @@ mod augment;
 mod augment_sounds;
 mod batch_norm;
 mod bce;
+mod book;
 mod cases;
 mod checkpoint;
 mod chunks;

@@ -27,11 +27,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let base = group.y * p.row;
     let end = min((group.x + 1u) * WG * EACH, p.row);
     for (var i = group.x * WG * EACH + lane; i < end; i += WG) {
+        // ANCHOR: dx
         let v = widen(x[base + i]);
         var dz = d[base + i];
         if SWISH {
             dz *= swish_slope(v * s.x + Elem(s.y));
         }
         d[base + i] = s.x * (dz - Elem(m.x) - (v - Elem(s.z)) * (s.w * m.y));
+        // ANCHOR_END: dx
     }
 }

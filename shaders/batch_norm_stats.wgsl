@@ -28,6 +28,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if c >= p.channels {
         return;
     }
+    // ANCHOR: modes
     var mean = running_mean[c];
     var variance = running_var[c];
     if TRAINING {
@@ -45,4 +46,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let inv_std = inverseSqrt(variance + p.eps);
     let scale = gamma[c] * inv_std;
     stats[c] = vec4<f32>(scale, beta[c] - mean * scale, mean, inv_std);
+    // ANCHOR_END: modes
 }

@@ -29,6 +29,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let r = at % inputs / p.w;
     let s = at % p.w;
     let base = (c * p.planes + at / inputs) * p.ho * p.wo;
+    // ANCHOR: gather
     var sum = 0.0;
     for (var u = 0u; u < K; u++) {
         // below zero wraps to a large number, which the comparison with Ho refuses
@@ -41,4 +42,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
     }
     dx[c * p.planes * inputs + at] = sum;
+    // ANCHOR_END: gather
 }

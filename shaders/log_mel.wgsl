@@ -40,6 +40,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let row = flat_group(group, groups) * ROWS + lane / LANES; // the frame, counted through all signals
     let inside = row < p.rows; // frames past the end take part in the barriers, on zeros
 
+    // ANCHOR: frame
     let start = (row / p.frames) * p.samples + (row % p.frames) * HOP;
     var z: Eight;
     if inside {
@@ -49,7 +50,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         }
     }
     fft_forward(lane, z);
+    // ANCHOR_END: frame
 
+    // ANCHOR: bands
     // Bins k and POINTS - k come from the same two points, so this lane may put their magnitudes in place of these.
     // Bins 0 and POINTS weigh nothing in any band.
     for (var k = first + 1u; k <= POINTS / 2u; k += LANES) {
@@ -71,4 +74,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
             y[row * BANDS + band] = log(clamp(sum, p.floor, p.ceil));
         }
     }
+    // ANCHOR_END: bands
 }

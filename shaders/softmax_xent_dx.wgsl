@@ -33,10 +33,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         sample = i % p.samples;
         c = i / p.samples;
     }
+    // ANCHOR: gradient
     let hit = select(0.0, 1.0, c == targets[sample]);
     var weight = dloss[0] / f32(p.samples);
     if WEIGHTED {
         weight *= weights[sample];
     }
     dx[i] = weight * (exp(logits[i] - lse[sample]) - hit);
+    // ANCHOR_END: gradient
 }

@@ -93,6 +93,7 @@ impl Tape {
         self.nodes.borrow().iter().map(line).collect()
     }
 
+    // ANCHOR: backward
     /// Walks back from `output`, whose gradient is `seed` (of its shape). Returns the gradients of the leaves, in the
     /// order they were made; leaves that nothing reached are missing.
     pub fn backward(self, output: &Var, seed: Tensor) -> Vec<Tensor> {
@@ -107,6 +108,7 @@ impl Tape {
         grads.leaves.reverse();
         grads.leaves
     }
+    // ANCHOR_END: backward
 }
 
 /// Gradients of activations while the walk is under way.
@@ -123,6 +125,7 @@ impl Grads {
         slot.take_if(|sum| sum.is_unique())
     }
 
+    // ANCHOR: add
     /// Adds `dx` to the gradient of `x`. The same tensor may be handed to several inputs: sums are made in place only
     /// where nobody else holds the memory.
     pub fn add(&mut self, x: &Var, dx: Tensor) {
@@ -136,6 +139,7 @@ impl Grads {
             }
         });
     }
+    // ANCHOR_END: add
 }
 
 /// What an op needs besides its inputs: where to record, and whether batch norm uses the batch's statistics.
@@ -171,6 +175,7 @@ impl<'a> Ctx<'a> {
         if self.fused && columns.is_multiple_of(4) { self.storage } else { Storage::F32 }
     }
 
+    // ANCHOR: record
     /// The result of an op. `saved` lists what the closure holds on to, for the memory report; without a tape the
     /// closure is dropped here, and the saved tensors with it.
     pub fn record(
@@ -188,4 +193,5 @@ impl<'a> Ctx<'a> {
             None => Var::constant(value),
         }
     }
+    // ANCHOR_END: record
 }

@@ -53,6 +53,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     load(&v, head + 2u * part + key / 4u, pitch, false, lane, 1.0);
     for (var t = group.x * WG * EACH; t < p.steps; t += 4u) {
         let at = head + t / 4u;
+        // ANCHOR: slopes
         let scores = dots(&k, at, pitch, false);
         let slopes = dots(&v, at, pitch, true);
         let norm = lse[stats + t / 4u];
@@ -69,6 +70,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         ds[2] = p.scale * weights[2] * (slopes[2] - of_t.z);
         ds[3] = p.scale * weights[3] * (slopes[3] - of_t.w);
         add(&dk, at, pitch, false, Q(1.0), ds);
+        // ANCHOR_END: slopes
     }
     if first >= p.steps {
         return;

@@ -42,6 +42,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let part = p.heads * DH * pitch;
     let head = group.z * DH * pitch + group.y * p.steps / 4u;
     load(&q, head + query / 4u, pitch, false, lane, p.scale);
+    // ANCHOR: online_softmax
     var highest = Q(NEVER);
     var total = Q(0.0);
     let end = min((group.x + 1u) * WG * EACH, p.steps);
@@ -59,6 +60,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         add(&sums, at + part, pitch, false, keep, weights);
         highest = now;
     }
+    // ANCHOR_END: online_softmax
     if first >= p.steps {
         return;
     }

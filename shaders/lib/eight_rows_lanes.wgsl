@@ -6,6 +6,7 @@ struct EightRows { low: mat4x4<f32>, high: mat4x4<f32> }
 
 var<private> own_lane: u32;
 
+// ANCHOR: eight_rows
 fn eight_rows(at: u32, pitch: u32, of_dy: bool) -> EightRows {
     let own = row(at + own_lane * pitch, of_dy);
     return EightRows(
@@ -13,3 +14,4 @@ fn eight_rows(at: u32, pitch: u32, of_dy: bool) -> EightRows {
         mat4x4<f32>(subgroupBroadcast(own, 4u), subgroupBroadcast(own, 5u), subgroupBroadcast(own, 6u), subgroupBroadcast(own, 7u)),
     );
 }
+// ANCHOR_END: eight_rows

@@ -3,6 +3,7 @@
 
 var<workgroup> reduce_scratch: array<f32, WG>;
 
+// ANCHOR: sum
 // Every invocation gets the sum of `value` over the workgroup.
 fn workgroup_sum(value: f32, lane: u32) -> f32 {
     workgroupBarrier(); // an earlier use of the scratch is over
@@ -16,6 +17,7 @@ fn workgroup_sum(value: f32, lane: u32) -> f32 {
     workgroupBarrier(); // the sum stands in slot 0
     return reduce_scratch[0];
 }
+// ANCHOR_END: sum
 
 // Every invocation gets the largest `value` of the workgroup.
 fn workgroup_max(value: f32, lane: u32) -> f32 {

@@ -44,10 +44,12 @@ impl Peaks {
         }
     }
 
+    // ANCHOR: floor
     /// The time below which a dispatch that moves these bytes and does this arithmetic cannot fall, in ms.
     pub fn floor_ms(&self, bytes: u64, flops: u64) -> f64 {
         (bytes as f64 / self.bandwidth_gb_per_s).max(flops as f64 / self.fma_gflop_per_s) * 1e-6
     }
+    // ANCHOR_END: floor
 
     /// The same for all dispatches of a kernel.
     pub fn floor_of_kernel_ms(&self, kernel: &KernelTime) -> f64 {

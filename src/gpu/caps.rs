@@ -1,5 +1,6 @@
 //! What an adapter can do, asked once; kernels ask this and never wgpu.
 
+// ANCHOR: tier
 /// A family of kernel variants. Each op that has more than one picks by tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Tier {
@@ -9,6 +10,7 @@ pub enum Tier {
     /// no barriers and no workgroup memory, because there both are ordinary RAM with a coroutine switch on top.
     Cpu,
 }
+// ANCHOR_END: tier
 
 impl Tier {
     /// Those that an adapter can run.

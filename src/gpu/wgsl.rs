@@ -144,6 +144,7 @@ fn paste(
 ) -> Result<(), String> {
     for (number, line) in text.lines().enumerate() {
         let here = || format!("{path}:{}", number + 1);
+        // ANCHOR: snippet
         if let Some(snippet) = line.strip_prefix("//!use ") {
             let mut snippet = snippet.trim();
             if let Some((name, Value::Name(other))) = spec.iter().find(|(name, _)| *name == snippet) {
@@ -161,10 +162,12 @@ fn paste(
             }
             continue;
         }
+        // ANCHOR_END: snippet
         if line.contains("var<storage") {
             out.bindings.push(binding(line).ok_or_else(|| format!("{}: unreadable binding", here()))?);
         }
         out.has_immediates |= line.contains("var<immediate>");
+        // ANCHOR: constant
         let line = match declared(line).and_then(|name| spec.iter().find(|(n, _)| *n == name)) {
             Some((name, value)) => {
                 replaced.insert((*name).to_string());
@@ -173,6 +176,7 @@ fn paste(
             }
             None => line.to_string(),
         };
+        // ANCHOR_END: constant
         out.text.push_str(&line);
         out.text.push('\n');
         out.lines.push((path.to_string(), number as u32 + 1));

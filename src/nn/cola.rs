@@ -205,6 +205,7 @@ impl ColaHead {
         }
     }
 
+    // ANCHOR: compare
     /// Logits `[N][M]` of embeddings a `[embedding][N]` and b `[embedding][M]`.
     #[track_caller]
     fn compare(&self, cx: &Ctx, a: &Var, b: &Var) -> Var {
@@ -223,6 +224,7 @@ impl ColaHead {
             }
         }
     }
+    // ANCHOR_END: compare
 
     /// Loss, and how many pick their own other half.
     ///

@@ -115,6 +115,7 @@ impl MbConv {
         if packs { cx.raw_storage(n * h * w) } else { Storage::F32 }
     }
 
+    // ANCHOR: forward_raw
     /// What follows the expand stage, of the raw output x `[wide, N, H, W]` of a convolution whose batch norm and swish
     /// are still to come. In the first block that convolution is the stem.
     #[track_caller]
@@ -130,4 +131,5 @@ impl MbConv {
         };
         batch_norm(cx, &y, bn_project, false)
     }
+    // ANCHOR_END: forward_raw
 }

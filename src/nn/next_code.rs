@@ -95,6 +95,7 @@ impl NextCode {
         self.config.codes.codes as u32
     }
 
+    // ANCHOR: sequences
     /// The codes of log-mels x `[1, N, frames, 64]`, 96 frames or as many as the context has. Waits for the device.
     pub fn sequences(&self, x: &Tensor) -> Sequences {
         let targets = self.codebook.assign(x).ids;
@@ -104,6 +105,7 @@ impl NextCode {
         let inputs: Vec<u32> = ids.chunks(steps).flat_map(shifted).collect();
         Sequences { inputs: Tokens::new(x.gpu(), &inputs, self.config.transformer.classes), steps, targets }
     }
+    // ANCHOR_END: sequences
 
     /// The transformer's last states `[width, segments · steps]`.
     #[track_caller]

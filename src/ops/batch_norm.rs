@@ -90,6 +90,7 @@ struct DxStatsParams {
 
 const WG: usize = 64;
 
+// ANCHOR: batch_norm
 /// y = batch_norm(x), then swish if asked. Backward keeps x and 16 bytes a channel.
 ///
 /// In training mode the batch's statistics are used and the running ones move; otherwise the running ones are used.
@@ -110,6 +111,7 @@ pub fn batch_norm(cx: &Ctx, x: &Var, bn: &BatchNorm, swish: bool) -> Var {
         }
     })
 }
+// ANCHOR_END: batch_norm
 
 /// dx, in the memory of `dy` unless somebody else holds it.
 pub(super) fn input_gradient(x: &Tensor, dy: Tensor, stats: &Tensor, means: &Tensor, swish: bool) -> Tensor {

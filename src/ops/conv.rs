@@ -17,6 +17,7 @@ static FOLD: Kernel = kernel!("fold.wgsl");
 
 const WG: usize = 64;
 
+// ANCHOR: conv3x3
 /// x `[in, N, H, W]`, w `[out, in, 3, 3]`, stride 1, padding 1 → y `[out, N, H, W]`, stored in that way. Backward keeps x.
 ///
 /// # Panics
@@ -39,6 +40,7 @@ pub fn conv3x3(cx: &Ctx, x: &Var, w: &Param, storage: Storage) -> Var {
         }
     })
 }
+// ANCHOR_END: conv3x3
 
 /// What a filter sees: x `[C, N, H, W]` → `[9 C, N H W]`.
 fn unfold(x: &Tensor) -> Tensor {

@@ -75,13 +75,16 @@ struct Length {
     n: u32,
 }
 
+// ANCHOR: run_unary
 fn run_unary(gpu: &Gpu, kernel: &'static Kernel, op: Unary, tensors: &[&Tensor]) {
     let (width, elem) = elem(tensors[0].len());
     let n = tensors[0].len() / width;
     let spec = [elem, ("OP", (op as u32).into())];
     gpu.run(kernel, &spec, &Length { n: u(n) }, tensors, [groups(n, WG), 1, 1], 8 * tensors[0].len() as u64);
 }
+// ANCHOR_END: run_unary
 
+// ANCHOR: unary
 /// y = f(x), any shape.
 ///
 /// Backward: dx = dy f'(x). Keeps x or y, whichever the slope is simpler in.
@@ -96,6 +99,7 @@ pub fn unary(cx: &Ctx, op: Unary, x: &Var) -> Var {
         grads.add(&x, dx);
     })
 }
+// ANCHOR_END: unary
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -121,6 +125,7 @@ pub fn add_in_place(y: &Tensor, x: &Tensor) {
     axpby(1.0, x, 1.0, y);
 }
 
+// ANCHOR: scale
 /// a x. Backward: a dy. Keeps nothing.
 pub fn scale(cx: &Ctx, a: f32, x: &Var) -> Var {
     let y = Tensor::empty(cx.gpu, "scale", x.value.shape());
@@ -132,6 +137,7 @@ pub fn scale(cx: &Ctx, a: f32, x: &Var) -> Var {
         grads.add(&x, dx);
     })
 }
+// ANCHOR_END: scale
 
 /// a x1 + b x2, of the same shape. Backward: a dy to the first, b dy to the second.
 #[track_caller]

@@ -29,6 +29,7 @@ pub fn linear(cx: &Ctx, w: &Param, x: &Var) -> Var {
     linear_in(cx, w, x, Storage::F32)
 }
 
+// ANCHOR: linear
 /// [`linear`] whose y is stored in that way; in 16 bits, y has a multiple of four columns.
 #[track_caller]
 pub fn linear_in(cx: &Ctx, w: &Param, x: &Var, storage: Storage) -> Var {
@@ -49,6 +50,7 @@ pub fn linear_in(cx: &Ctx, w: &Param, x: &Var, storage: Storage) -> Var {
         }
     })
 }
+// ANCHOR_END: linear
 
 /// y = aᵀ b for a `[K, M]` and b `[K, N]`: every column of a against every column of b. Backward keeps both.
 #[track_caller]
@@ -133,6 +135,7 @@ struct TileParams {
     accumulate: u32,
 }
 
+// ANCHOR: lane_blocks
 /// What the lane kernels can cut rows or columns of the result into. Few sizes, because each is a kernel to compile;
 /// none larger, because the loop, written out, would outgrow a CPU core's instruction cache.
 const LANE_BLOCKS: [usize; 3] = [16, 24, 40];
@@ -144,6 +147,7 @@ fn lane_blocks(n: usize) -> [usize; 3] {
     blocks.sort_by_key(|block| n.div_ceil(*block) * (block + 12));
     blocks
 }
+// ANCHOR_END: lane_blocks
 
 /// Columns of y in a workgroup of the lane kernel.
 const LANE_COLUMNS: usize = 64;

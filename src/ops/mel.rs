@@ -54,6 +54,7 @@ pub struct Band {
     pub weights: Vec<f64>,
 }
 
+// ANCHOR: mel
 fn mel(hz: f64) -> f64 {
     1127.0 * (hz / 700.0).ln_1p()
 }
@@ -61,6 +62,7 @@ fn mel(hz: f64) -> f64 {
 fn hz(mel: f64) -> f64 {
     700.0 * (mel / 1127.0).exp_m1()
 }
+// ANCHOR_END: mel
 
 impl LogMelConfig {
     /// Frames of a signal of `samples` samples: those that fit whole, without centring or padding.
@@ -86,6 +88,7 @@ impl LogMelConfig {
         self.edges_mel().into_iter().map(hz).collect()
     }
 
+    // ANCHOR: mel_bands
     /// The columns of the mel matrix. A band narrower than a bin has no weights.
     pub fn mel_bands(&self) -> Vec<Band> {
         let bin_hz = f64::from(self.sample_rate_hz) / self.fft as f64;
@@ -102,6 +105,7 @@ impl LogMelConfig {
         };
         edges.windows(3).map(band).collect()
     }
+    // ANCHOR_END: mel_bands
 
     /// Panics, with the reason, on a configuration that means nothing.
     #[track_caller]

@@ -173,6 +173,7 @@ pub fn gradient(
 
     let pairs = state.batch();
     let positives = |chunk: &Range<usize>| pairs + chunk.start..pairs + chunk.end;
+    // ANCHOR: chunks
     // Running statistics are to move once a chunk, and the second pass moves them.
     let running = state.model.state.all().duplicate();
     let h = Tensor::zeros(gpu, "encoder outputs", &[state.model.trained_len(), 2 * pairs]);
@@ -193,6 +194,7 @@ pub fn gradient(
         let part = encode(Some(&tape), k);
         tape.backward(&part, two_ranges(&dh, chunk.clone(), positives(chunk)));
     }
+    // ANCHOR_END: chunks
     BatchLoss { loss: loss.value, correct, h }
 }
 
