@@ -14,6 +14,7 @@ demo: build
 test: setup setup-python setup-browser
 	cargo fmt --check
 	cargo clippy --release --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps
 	cargo test --release
 	@for example in examples/0*.rs; do \
 		cargo run --release --quiet --example "$$(basename "$$example" .rs)" || exit 1; \

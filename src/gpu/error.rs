@@ -5,6 +5,7 @@
 //! `Result`. Nothing between the two may leave state half-changed: what ops touch is buffers that the unwinding
 //! frees. Mistakes of the programmer (shapes, missing bindings) are ordinary panics and pass through `catch`.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// A failure of the device or of its driver. One line, with what to do.
@@ -75,14 +76,26 @@ pub enum GpuError {
 impl GpuError {
     /// Leaves the current op and arrives at the nearest [`catch`].
     pub(crate) fn raise(self) -> ! {
-        // resume_unwind, not panic: the panic hook must not print, the error is reported once, by whoever catches it.
+        // Whoever catches the error reports it, once: the panic hook must not print. Where nobody does, it must.
+        if CATCHING.get() == 0 {
+            panic!("{self}");
+        }
         resume_unwind(Box::new(self))
     }
 }
 
-/// Runs `f`; a device failure inside it comes back as an error. Other panics go on.
+thread_local! {
+    /// Calls of [`catch`] that this thread is in.
+    static CATCHING: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Runs `f`; a device failure inside it comes back as an error. Other panics go on. Outside of it a failure is a panic with
+/// the error's words.
 pub fn catch<T>(f: impl FnOnce() -> T) -> Result<T, GpuError> {
-    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| match payload.downcast::<GpuError>() {
+    CATCHING.set(CATCHING.get() + 1);
+    let result = catch_unwind(AssertUnwindSafe(f));
+    CATCHING.set(CATCHING.get() - 1);
+    result.map_err(|payload| match payload.downcast::<GpuError>() {
         Ok(error) => *error,
         Err(other) => resume_unwind(other),
     })
@@ -97,6 +110,13 @@ mod tests {
         let result = catch(|| -> u32 { GpuError::Lost("test".into()).raise() });
         assert!(matches!(result, Err(GpuError::Lost(_))));
         assert!(matches!(catch(|| 3), Ok(3)));
+    }
+
+    #[test]
+    #[should_panic(expected = "the GPU device was lost: test")]
+    fn an_error_that_nobody_catches_says_what_it_is() {
+        let _ = catch(|| ());
+        GpuError::Lost("test".into()).raise()
     }
 
     #[test]

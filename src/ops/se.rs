@@ -1,4 +1,4 @@
-//! Squeeze-excite's gate (Hu et al. 2018). The squeeze is [`pool::global_mean`](super::pool), its two layers are
+//! Squeeze-excite's gate (Hu et al. 2018). The squeeze is [`pool::mean_pool`](super::pool), its two layers are
 //! [`matmul::linear`](super::matmul::linear) with biases; here is the product with the sigmoid.
 
 use super::{elem, split_rows, u};
