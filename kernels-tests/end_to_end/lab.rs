@@ -7,6 +7,18 @@ fn json(path: &str) -> Value {
     serde_json::from_slice(&std::fs::read(path).expect("a file")).expect("JSON")
 }
 
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let copy = to.join(path.file_name().expect("a name"));
+        match path.is_dir() {
+            true => copy_folder(&path, &copy),
+            false => assert!(std::fs::copy(&path, copy).is_ok()),
+        }
+    }
+}
+
 #[test]
 fn kernels_are_checked_timed_and_compared() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -31,6 +43,16 @@ fn kernels_are_checked_timed_and_compared() {
     let said = succeed(&format!("bench kernels {options} --tiers"));
     let last = said.lines().rfind(|line| line.starts_with("layer_norm 512")).expect("times side by side");
     assert!(last.split_whitespace().filter_map(|word| word.parse::<f64>().ok()).count() >= 2, "{said}");
+    // an edited shader that computes something else is told apart from what was compiled in
+    let shaders = folder.path().join("shaders");
+    copy_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders"), &shaders);
+    let shader = shaders.join("unary.wgsl");
+    let edited = std::fs::read_to_string(&shader).expect("a shader").replace("tanh(x[i])", "1.001 * tanh(x[i])");
+    std::fs::write(&shader, edited).expect("a shader");
+    let mut command = cola("bench kernels tanh --segments 2 --repeats 1");
+    let out = command.env("SHADERS_DIR", &shaders).output().expect("the program starts");
+    assert!(text(&out.stdout).contains("WRONG"), "{}", text(&out.stdout));
+    refuse(&out, &["1 cases have wrong results"]);
     refuse(&output("bench kernels nothing_like_it"), &["nothing_like_it"]);
     refuse(&output(&format!("bench kernels --compare {table}")), &["table.csv", "--json"]);
     refuse(&output(&format!("bench kernels --compare {}", file("gone.json"))), &["gone.json", "cannot read"]);

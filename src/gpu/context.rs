@@ -5,6 +5,7 @@ use super::kernel::KernelCache;
 use super::profile::{How, Profiler};
 use super::stream::Stream;
 use super::tune::Tuning;
+use super::wgsl::Sources;
 use super::{Caps, GpuError, Tier};
 use crate::trace;
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ struct Inner {
     caps: Caps,
     memory_limit_bytes: Option<u64>,
     checked: bool,
+    sources: Sources,
     guard: bool,
     pool: Mutex<Pool>,
     kernels: Mutex<KernelCache>,
@@ -67,6 +69,8 @@ pub struct GpuOptions {
     pub memory_limit_bytes: Option<u64>,
     /// Keep wgpu's run-time checks in the shaders (tests; several times slower).
     pub checked: bool,
+    /// Which text of the shaders counts.
+    pub sources: Sources,
     /// Put sentinel words behind every tensor, for [`Gpu::check_guards`] (tests).
     pub guard: bool,
     /// Pretend that a binding may see no more than this (tests of the splitting of large tensors).
@@ -237,6 +241,7 @@ impl Gpu {
             caps,
             memory_limit_bytes: options.memory_limit_bytes,
             checked: options.checked,
+            sources: options.sources,
             guard: options.guard,
             pool: Mutex::default(),
             kernels: Mutex::default(),
@@ -259,6 +264,10 @@ impl Gpu {
 
     pub(super) fn checked(&self) -> bool {
         self.0.checked
+    }
+
+    pub(super) fn sources(&self) -> Sources {
+        self.0.sources
     }
 
     pub(crate) fn guard(&self) -> bool {

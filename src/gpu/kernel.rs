@@ -160,8 +160,8 @@ impl Gpu {
         spec: Spec,
         immediate_bytes: u32,
     ) -> Result<Pipeline, String> {
-        let text = wgsl::source(kernel.path, kernel.embedded)?;
-        let composed: Composed = wgsl::compose(kernel.path, &text, spec)?;
+        let text = wgsl::source(kernel.path, kernel.embedded, self.sources())?;
+        let composed: Composed = wgsl::compose_from(self.sources(), kernel.path, &text, spec)?;
         if composed.has_immediates != (immediate_bytes > 0) {
             return Err(format!("{}: immediates declared and given do not agree", kernel.path));
         }

@@ -105,14 +105,24 @@ impl Composed {
     }
 }
 
-/// Reads a shader: from `SHADERS_DIR` when that is set (for editing while running), else the embedded text.
-pub fn source(path: &str, embedded: &'static str) -> Result<String, String> {
+/// Which text of a shader counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sources {
+    /// What lies in `SHADERS_DIR` when that is set (for editing while running), else what is compiled in.
+    #[default]
+    Edited,
+    /// What is compiled in: the reference that an edited one is checked against.
+    Embedded,
+}
+
+/// Reads a shader.
+pub fn source(path: &str, embedded: &'static str, sources: Sources) -> Result<String, String> {
     match std::env::var_os("SHADERS_DIR") {
-        Some(dir) => {
+        Some(dir) if sources == Sources::Edited => {
             let file = std::path::Path::new(&dir).join(path);
             std::fs::read_to_string(&file).map_err(|e| format!("{}: {e} (SHADERS_DIR is set)", file.display()))
         }
-        None => Ok(embedded.to_string()),
+        _ => Ok(embedded.to_string()),
     }
 }
 
@@ -121,10 +131,18 @@ pub fn source(path: &str, embedded: &'static str) -> Result<String, String> {
 /// # Errors
 /// A snippet that does not exist, a constant that the file does not declare, a binding line that cannot be read.
 pub fn compose(path: &str, text: &str, spec: &[(&str, Value)]) -> Result<Composed, String> {
+    compose_from(Sources::default(), path, text, spec)
+}
+
+/// The same with snippets from there.
+///
+/// # Errors
+/// As [`compose`].
+pub fn compose_from(sources: Sources, path: &str, text: &str, spec: &[(&str, Value)]) -> Result<Composed, String> {
     let mut out = Composed { text: String::new(), bindings: Vec::new(), has_immediates: false, lines: Vec::new() };
     let mut used = HashSet::new();
     let mut replaced = HashSet::new();
-    paste(path, text, spec, &mut out, &mut used, &mut replaced)?;
+    paste(sources, path, text, spec, (&mut out, &mut used, &mut replaced))?;
     if let Some((name, _)) = spec.iter().find(|(name, _)| !replaced.contains(*name)) {
         return Err(format!(
             "{path} declares no module-level `const {name}` or `alias {name}`, and uses no such snippet"
@@ -135,12 +153,11 @@ pub fn compose(path: &str, text: &str, spec: &[(&str, Value)]) -> Result<Compose
 }
 
 fn paste(
+    sources: Sources,
     path: &str,
     text: &str,
     spec: &[(&str, Value)],
-    out: &mut Composed,
-    used: &mut HashSet<String>,
-    replaced: &mut HashSet<String>,
+    (out, used, replaced): (&mut Composed, &mut HashSet<String>, &mut HashSet<String>),
 ) -> Result<(), String> {
     for (number, line) in text.lines().enumerate() {
         let here = || format!("{path}:{}", number + 1);
@@ -157,8 +174,8 @@ fn paste(
                     .find(|(name, _)| *name == snippet)
                     .ok_or_else(|| format!("{}: no snippet '{snippet}' in the library", here()))?
                     .1;
-                let text = source(snippet, embedded)?;
-                paste(snippet, &text, spec, out, used, replaced)?;
+                let text = source(snippet, embedded, sources)?;
+                paste(sources, snippet, &text, spec, (out, used, replaced))?;
             }
             continue;
         }

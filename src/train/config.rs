@@ -3,11 +3,11 @@
 //! Three layers, each over the one before: the recipe's table, `--config FILE`, the command line. All three have the
 //! same keys. The result, defaults included, is written to `RUN/config.toml`, which is itself a valid `--config`.
 
-pub use super::recipe::{InputScaling, Level, Method, OptimizerKind, Precision, Recipe, SimilarityKind, TrainConfig};
+pub use super::choices::{InputScaling, Level, Method, OptimizerKind, Precision, Recipe, SimilarityKind};
+pub use super::recipe::TrainConfig;
 use crate::audio::{CropRule, SEGMENT_SAMPLES};
 use crate::gpu::{AdapterChoice, GpuOptions, Tier, cache_folder};
 use crate::nn::auto_encoder::CodesConfig;
-use crate::nn::backbone::BackboneKind;
 use crate::nn::cola::{Contrast, Similarity};
 use crate::nn::model::ModelConfig;
 use crate::nn::next_code::NextCodeConfig;
@@ -67,81 +67,6 @@ impl TrainConfig {
 
     fn to_table(&self) -> Table {
         Table::try_from(self).expect("every field is a plain value")
-    }
-
-    fn check(&self) -> Result<(), ConfigError> {
-        let contrastive = self.method != Method::Nextcode;
-        let rules = [
-            (self.batch >= 2, "--batch must be at least 2: a pair needs another one to be told from"),
-            (
-                self.chunk == 0 || (self.chunk >= 2 && self.batch.is_multiple_of(self.chunk)),
-                "--chunk must be at least 2 and divide --batch; leave it out to take the batch whole",
-            ),
-            ((0.0..1.0).contains(&self.mixup), "--mixup must be from 0 to below 1"),
-            (
-                self.method != Method::Simclr || self.similarity == SimilarityKind::Cosine,
-                "--method simclr compares all segments with all, which takes --similarity cosine",
-            ),
-            (
-                self.method != Method::Simclr || !self.symmetric,
-                "--symmetric is for --method cola; with simclr every segment chooses already",
-            ),
-            (
-                self.method != Method::Simclr || !self.augment.is_empty() || self.mask || self.noise > 0.0,
-                "--method simclr needs --augment: without it the two views of a segment are the same",
-            ),
-            (
-                contrastive
-                    || (self.augment.is_empty() && !self.mask && !self.resize_crop && !self.symmetric)
-                        && self.mixup == 0.0
-                        && self.noise == 0.0,
-                "--method nextcode contrasts nothing: leave --augment, --mask, --mixup, --resize-crop, --symmetric and noise out",
-            ),
-            (
-                contrastive || self.precision == Precision::F32,
-                "--precision mixed is for the maps of convolutions; --method nextcode has none",
-            ),
-            (
-                contrastive || self.codes_batch == 0 || self.codes_batch >= self.codes,
-                "--codes-batch must be at least --codes; leave it out to take all vectors in every round",
-            ),
-            (
-                contrastive || self.encoder == BackboneKind::EfficientnetB0,
-                "--encoder is for --method cola and simclr; nextcode trains a transformer: leave it out",
-            ),
-            (
-                self.encoder.has_shortcuts() || (self.stochastic_depth == 0.0 && !self.zero_init_residual),
-                "--stochastic-depth and --zero-init-residual are for blocks with a shortcut, and a VGG has none: leave them out",
-            ),
-            (
-                !self.learn_temperature || self.similarity == SimilarityKind::Cosine,
-                "--learn-temperature needs --similarity cosine; the bilinear similarity has no temperature",
-            ),
-            (self.lr > 0.0 && self.lr.is_finite(), "--lr must be above 0"),
-            (self.temperature > 0.0 && self.temperature.is_finite(), "--temperature must be above 0"),
-            ((0.0..=0.9).contains(&self.held_out), "--held-out is a share of the recordings, from 0 to 0.9"),
-            (self.noise >= 0.0 && self.noise.is_finite(), "noise must be 0 or more"),
-            ((0.0..1.0).contains(&self.stochastic_depth), "stochastic_depth must be from 0 to below 1"),
-            (self.bn_momentum > 0.0 && self.bn_momentum <= 1.0, "bn_momentum must be above 0 and at most 1"),
-            (self.clip >= 0.0, "--clip must be 0 (no limit) or more"),
-            (self.weight_decay >= 0.0, "--weight-decay must be 0 or more"),
-            (
-                self.weight_decay == 0.0 || self.optimizer == OptimizerKind::Adamw,
-                "--weight-decay needs --optimizer adamw",
-            ),
-            (self.checkpoint_every > 0, "--checkpoint-every must be at least 1"),
-            (self.workers > 0, "--workers must be at least 1"),
-            (
-                [self.steps > 0, self.epochs > 0, self.minutes > 0.0].iter().filter(|&&set| set).count() == 1,
-                "give one of --steps, --epochs and --minutes, above 0",
-            ),
-        ];
-        let broken = rules.iter().find(|(holds, _)| !holds).map(|(_, text)| (*text).to_string());
-        let of_codes = || (!contrastive).then(|| self.next_code().complaint()).flatten();
-        match broken.or_else(of_codes) {
-            Some(text) => Err(ConfigError::Range(text)),
-            None => self.gpu_options().map(|_| ()),
-        }
     }
 
     /// How to open the device.

@@ -6,6 +6,7 @@ use cola::bench::kernel_page::{CSV_HEADER, change_lines, csv_rows, heading, line
 use cola::bench::kernels::{KernelBench, KernelReport, changes};
 use cola::bench::peaks::Peaks;
 use cola::eval::npy::write_csv;
+use cola::gpu::wgsl::Sources;
 use cola::gpu::{Gpu, GpuOptions, Tier, catch};
 use cola::train::atomic::write_atomic;
 use cola::train::environment::Environment;
@@ -17,7 +18,8 @@ use std::process::ExitCode;
 /// Check and time every op of the networks on their own shapes, forward and backward, kernel by kernel
 ///
 /// A case is checked before it is timed: its results on two segments against those of the portable kernels under
-/// run-time checks (the kernel tests compare those with f64 references). Then it runs warm, as the run before left the
+/// run-time checks (the kernel tests compare those with f64 references), as they are compiled in: with SHADERS_DIR=shaders
+/// set, edited kernels are timed and checked against what they were. Then it runs warm, as the run before left the
 /// caches, and cold, after 256 MB of other memory went through them.
 ///
 /// A kernel's roof is the least time that its work can take here, the longer of its bytes over the bandwidth and its
@@ -123,6 +125,7 @@ impl Args {
             adapter: self.device.adapter.clone().unwrap_or_default(),
             tier: Some(Tier::Portable),
             checked: true,
+            sources: Sources::Embedded,
             ..GpuOptions::default()
         })?;
         let environment = Environment::here(&gpu);
