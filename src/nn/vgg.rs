@@ -114,7 +114,9 @@ mod tests {
         assert_eq!(shapes, wanted);
         assert_eq!(convolutions[3].name, "encoder.stages.2.1.conv.weight");
         let count: usize = initial.params.iter().map(|a| a.data.len()).sum();
-        assert_eq!(count, 9 * wanted.iter().map(|(o, i)| o * i).sum::<usize>() + 2 * 1312 + 2 * 32);
+        let (weights, channels): (Vec<_>, Vec<_>) = wanted.iter().map(|&(o, i)| (9 * o * i, o)).unzip();
+        assert_eq!(count, weights.iter().sum::<usize>() + 2 * channels.iter().sum::<usize>());
+        assert_eq!(count, 2_307_040);
         assert_eq!(stage_features(), 9216);
     }
 }
