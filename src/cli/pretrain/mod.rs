@@ -238,7 +238,7 @@ mod tests {
                     --input-norm none --stochastic-depth 0.1 --zero-init-residual false --precision mixed --seed 9 --held-out 0.1 \
                     --checkpoint-every 7 --cache 1MB --workers 3 --adapter 0 --tier portable --memory-budget 2GB --no-tune --strict \
                     --chunk 2 --learn-temperature true --augment noise --mixup 0.2 --resize-crop true --mask true --features stages \
-                    --patch-frames 8 --patch-bands 8 --bottleneck 32 --codes 16 --codes-steps 9 --codes-batch 99 --layers 2 \
+                    --patch-frames 8 --patch-bands 8 --bottleneck 32 --codes 16 --codes-steps 9 --codes-batch 99 --context 192 --layers 2 \
                     --width 64 --heads 2 --positions learned --dropout 0.1";
         let config = Only::parse_from(line.split_whitespace()).args.config().unwrap();
         assert_eq!((config.batch, config.minutes, config.epochs, config.strict), (4, 0.5, 0, true));
@@ -247,9 +247,12 @@ mod tests {
         let default = toml::Table::try_from(TrainConfig::of(Recipe::Standard)).unwrap();
         let same: Vec<_> = changed.iter().filter(|(key, value)| default[key.as_str()] == **value).collect();
         assert!(
-            same.iter().all(|(key, _)| ["steps", "method", "symmetric"].contains(&key.as_str())),
+            same.iter().all(|(key, _)| ["steps", "method", "symmetric", "encoder"].contains(&key.as_str())),
             "not set by the line above: {same:?}"
         );
+        // A VGG has no stochastic depth.
+        let config = Only::parse_from("cola data --out run --encoder vgg".split_whitespace()).args.config().unwrap();
+        assert_eq!(config.encoder.name(), "vgg");
         // Two that exclude each other.
         for (line, method) in [("--symmetric true", Method::Cola), ("--method simclr", Method::Simclr)] {
             let line = format!("cola data --out run {line}");
