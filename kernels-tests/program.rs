@@ -12,6 +12,8 @@ pub fn cola(args: &str) -> Command {
     ]
     .iter()
     .any(|c| args.starts_with(c))
+        // which takes every adapter there is
+        && !args.starts_with("bench adapters")
     {
         // the user's own choices are neither needed nor added to
         command.arg("--no-tune");
