@@ -200,7 +200,7 @@ fn weights_of_timm_are_imported_and_trained_on() {
     let file = made.path("timm.safetensors");
     std::fs::write(&file, safetensors::serialize(timm, None).expect("tensors")).expect("a file");
 
-    let embed = format!("embed {file} {audio}/bell --out {} --input-norm none", made.path("x.npy"));
+    let embed = format!("embed {file} {audio}/bell --out {} --input-norm none", made.path("from_timm.npy"));
     refuse(&output(&embed), &["3 channels", "cola import"]);
     let [imported, measured] = ["imported", "measured"].map(|name| made.path(name));
     let said = succeed(&format!("import {file} --out {imported}"));
@@ -220,11 +220,11 @@ fn weights_of_timm_are_imported_and_trained_on() {
     assert_eq!(stem_of(&format!("{imported}/model.safetensors")), stem);
 
     // every other command takes it, with a scaling that is given or was measured
-    refuse(&output(&format!("embed {imported} {audio}/bell --out {}", made.path("x.npy"))), &["--input-norm"]);
-    succeed(&format!("embed {imported} {audio}/bell --out {} --input-norm standard", made.path("x.npy")));
+    refuse(&output(&format!("embed {imported} {audio}/bell --out {}", made.path("from_timm.npy"))), &["--input-norm"]);
+    succeed(&format!("embed {imported} {audio}/bell --out {} --input-norm standard", made.path("from_timm.npy")));
     let said = succeed(&format!("import {file} --out {measured} --audio {audio}"));
     assert!(said.contains("standard deviation"), "{said}");
-    succeed(&format!("embed {measured} {audio}/bell --out {}", made.path("x.npy")));
+    succeed(&format!("embed {measured} {audio}/bell --out {}", made.path("from_timm.npy")));
     succeed(&format!("export onnx {measured}"));
     assert!(Path::new(&format!("{measured}/encoder.onnx")).exists());
 

@@ -15,31 +15,27 @@ struct Devices {
     checked: Vec<Gpu>,
 }
 
+/// The adapter that the tests are to use.
+fn open(tier: Tier, checked: bool, guard: bool) -> Gpu {
+    let adapter = match std::env::var("COLA_ADAPTER") {
+        Ok(name) => name.parse().expect("any text names an adapter"),
+        Err(_) => AdapterChoice::Best,
+    };
+    let options = GpuOptions { adapter, tier: Some(tier), checked, guard, ..Default::default() };
+    Gpu::open(&options).unwrap_or_else(|e| panic!("the kernel tests need an adapter: {e}"))
+}
+
 fn devices() -> &'static Devices {
     static DEVICES: OnceLock<Devices> = OnceLock::new();
     DEVICES.get_or_init(|| {
-        let adapter = match std::env::var("COLA_ADAPTER") {
-            Ok(name) => name.parse().expect("any text names an adapter"),
-            Err(_) => AdapterChoice::Best,
-        };
-        let open = |tier, checked| {
-            let options = GpuOptions {
-                adapter: adapter.clone(),
-                tier: Some(tier),
-                checked,
-                guard: !checked,
-                ..Default::default()
-            };
-            Gpu::open(&options).unwrap_or_else(|e| panic!("the kernel tests need an adapter: {e}"))
-        };
-        let first = open(Tier::Portable, false);
+        let first = open(Tier::Portable, false, true);
         let mut tiers = vec![Tier::Portable];
         if first.caps().subgroup.0 >= 8 {
             tiers.push(Tier::Cpu);
         }
         Devices {
-            guarded: tiers.iter().map(|&tier| open(tier, false)).collect(),
-            checked: tiers.iter().map(|&tier| open(tier, true)).collect(),
+            guarded: tiers.iter().map(|&tier| open(tier, false, true)).collect(),
+            checked: tiers.iter().map(|&tier| open(tier, true, false)).collect(),
         }
     })
 }
@@ -61,6 +57,13 @@ pub fn on_one_device(test: impl Fn(&Gpu)) {
     let gpu = devices().guarded.last().expect("an adapter has a tier");
     catch(|| test(gpu)).unwrap_or_else(|e| panic!("{e}"));
     gpu.check_guards();
+}
+
+/// The same without sentinels, which keep every buffer until they are checked: for what trains for hundreds of steps.
+pub fn on_plain_device(test: impl Fn(&Gpu)) {
+    let gpu = devices().guarded.last().expect("an adapter has a tier");
+    let gpu = open(gpu.caps().tier, false, false);
+    catch(|| test(&gpu)).unwrap_or_else(|e| panic!("{e}"));
 }
 
 /// One test at a time on a device, so that check_guards speaks of this test's tensors only.

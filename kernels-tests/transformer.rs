@@ -1,7 +1,7 @@
 //! The transformer on a language whose entropy is known: a Markov chain of order 2, so that attention has to find the
 //! token before the last.
 
-use crate::harness::on_one_device;
+use crate::harness::on_plain_device;
 use cola::gpu::Gpu;
 use cola::nn::ParamStore;
 use cola::nn::transformer::{Positions, Transformer, TransformerConfig};
@@ -111,7 +111,7 @@ fn learned(gpu: &Gpu, chain: &Chain, positions: Positions, training_steps: u64) 
 
 #[test]
 fn a_markov_chain_is_learned_to_its_entropy() {
-    on_one_device(|gpu| {
+    on_plain_device(|gpu| {
         let chain = Chain::new(1);
         let entropy = chain.entropy();
         let loss = learned(gpu, &chain, Positions::Rotary, 600);
