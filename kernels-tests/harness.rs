@@ -29,10 +29,7 @@ fn devices() -> &'static Devices {
     static DEVICES: OnceLock<Devices> = OnceLock::new();
     DEVICES.get_or_init(|| {
         let first = open(Tier::Portable, false, true);
-        let mut tiers = vec![Tier::Portable];
-        if first.caps().subgroup.0 >= 8 {
-            tiers.push(Tier::Cpu);
-        }
+        let tiers = Tier::on(first.caps());
         Devices {
             guarded: tiers.iter().map(|&tier| open(tier, false, true)).collect(),
             checked: tiers.iter().map(|&tier| open(tier, true, false)).collect(),

@@ -61,7 +61,7 @@ fn param(gpu: &Gpu, shape: &[usize], values: &[f32]) -> Param {
 }
 
 /// Largest difference over the root mean square of `want`.
-fn deviation(got: &[f32], want: &[f64]) -> f64 {
+pub(crate) fn deviation(got: &[f32], want: &[f64]) -> f64 {
     let rms = (want.iter().map(|w| w * w).sum::<f64>() / want.len() as f64).sqrt();
     let worst = got.iter().zip(want).map(|(&g, &w)| (f64::from(g) - w).abs());
     // `max` of f64 would drop a NaN

@@ -2,8 +2,8 @@
 //! chrome://tracing open.
 //!
 //! Each thread has a track of spans, and so has the device. A kernel's time comes from its timestamps, which are laid on
-//! the host's clock so that the last one read ends when the host saw it end. Every kernel has a compute pass of its own
-//! while it is timed, which makes steps a little slower.
+//! the host's clock by one more that is taken as they are read out. Every kernel has a compute pass of its own while it is
+//! timed, which makes steps a little slower.
 
 use crate::gpu::Work;
 use serde_json::{Value, json};

@@ -9,6 +9,7 @@ use crate::ops::fft::Fft;
 use crate::ops::matmul::linear;
 use crate::ops::reduce::row_sum;
 use crate::ops::u;
+use crate::selftest::deviation;
 use crate::tape::{Ctx, Param, Var};
 use crate::tensor::Tensor;
 use rand::{RngExt, SeedableRng};
@@ -79,12 +80,8 @@ pub const TOLERANCE: f64 = 1e-3;
 impl Ladder {
     /// Checks and times every rung.
     pub fn climb(&self, gpu: &Gpu) -> Vec<RungTime> {
-        let rms = (self.want.iter().map(|w| w * w).sum::<f64>() / self.want.len() as f64).sqrt();
         let measure = |rung: &Rung| {
-            let got: Vec<f32> = rung.run().read();
-            let off = got.iter().zip(&self.want).map(|(&g, w)| (f64::from(g) - w).abs() / rms);
-            // `max` of f64 would drop a NaN
-            let error = off.fold(0.0, |worst: f64, e| if e > worst || e.is_nan() { e } else { worst });
+            let error = deviation(&rung.run().read::<f32>(), &self.want);
             RungTime { ms: 1e3 * seconds_of(gpu, || drop(rung.run())), error }
         };
         self.rungs.iter().map(measure).collect()
@@ -159,7 +156,7 @@ pub fn sum(gpu: &Gpu, len: usize) -> Ladder {
             let mut left = x.clone();
             // vectors only where there are whole ones: the last few numbers go to the rung before
             while left.len() > 1 {
-                let last = left.len() <= 16384 && kernel.path.ends_with("vec4.wgsl") && !left.len().is_multiple_of(4);
+                let last = kernel.path.ends_with("vec4.wgsl") && !left.len().is_multiple_of(4);
                 let (kernel, block) = if last { (&SUM[2].0, SUM[2].1) } else { (kernel, *block) };
                 let count = left.len().div_ceil(block);
                 let y = Tensor::empty(left.gpu(), "ladder", &[count]);

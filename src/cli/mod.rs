@@ -85,8 +85,10 @@ pub fn main() -> ExitCode {
     log_to_stderr(cli.verbose);
     // A failure of the device unwinds out of the op that met it and becomes an error here.
     let result = cola::gpu::catch(|| cola::trace::start().map_err(Into::into).and_then(|()| run(cli.command)));
-    cola::trace::finish();
-    match result.map_err(anyhow::Error::from).and_then(|result| result) {
+    // The last kernels are fetched from the device, which may fail, too.
+    let traced = cola::gpu::catch(cola::trace::finish);
+    let result = result.map_err(anyhow::Error::from).and_then(|result| result);
+    match result.and_then(|code| traced.map(|()| code).map_err(anyhow::Error::from)) {
         Ok(code) => code,
         Err(error) => {
             // Drivers answer in several lines; whoever reads a log wants one, and no cause that was already told.

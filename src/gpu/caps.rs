@@ -15,8 +15,12 @@ pub enum Tier {
 impl Tier {
     /// Those that an adapter can run.
     pub fn on(caps: &Caps) -> Vec<Tier> {
-        // The CPU kernels broadcast among eight neighbouring lanes.
-        if caps.subgroup.0 >= 8 { vec![Tier::Portable, Tier::Cpu] } else { vec![Tier::Portable] }
+        if Tier::broadcasts(caps.subgroup) { vec![Tier::Portable, Tier::Cpu] } else { vec![Tier::Portable] }
+    }
+
+    /// The CPU kernels broadcast among eight neighbouring lanes.
+    pub(super) fn broadcasts((smallest, _): (u32, u32)) -> bool {
+        smallest >= 8
     }
 }
 
@@ -71,7 +75,6 @@ pub struct Caps {
 impl Caps {
     /// The tier that suits these capabilities.
     pub(super) fn best_tier(is_cpu: bool, subgroup: (u32, u32)) -> Tier {
-        // The CPU kernels broadcast among eight neighbouring lanes.
-        if is_cpu && subgroup.0 >= 8 { Tier::Cpu } else { Tier::Portable }
+        if is_cpu && Tier::broadcasts(subgroup) { Tier::Cpu } else { Tier::Portable }
     }
 }

@@ -183,7 +183,7 @@ impl Gpu {
         if let Some(bytes) = options.max_binding_bytes {
             caps.max_binding_bytes = bytes;
         }
-        if caps.tier == Tier::Cpu && caps.subgroup.0 < 8 {
+        if caps.tier == Tier::Cpu && !Tier::broadcasts(caps.subgroup) {
             return Err(refuse("the cpu tier needs subgroups of at least 8; use --tier portable".into()));
         }
         let mut features = wgpu::Features::IMMEDIATES;
