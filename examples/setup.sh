@@ -43,6 +43,7 @@ command -v apt-get >/dev/null || { say "missing:$missing; install them with your
 sudo=""
 [ "$(id -u)" = 0 ] || sudo=sudo
 say "installing$missing with apt-get"
-$sudo apt-get update -qq
+# A machine that has just started may be updating itself: wait for it.
+$sudo apt-get -o DPkg::Lock::Timeout=600 update -qq
 # shellcheck disable=SC2086 # a list of packages
-DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
+DEBIAN_FRONTEND=noninteractive $sudo apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends $missing >/dev/null
