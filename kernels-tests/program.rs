@@ -8,7 +8,7 @@ pub fn cola(args: &str) -> Command {
     command.args(args.split_whitespace()).stdin(Stdio::null());
     if [
         "augment", "pretrain", "probe", "transfer", "compare", "sweep", "embed", "map", "mel", "report", "bench",
-        "hear", "import", "sample",
+        "hear", "import", "sample", "watch",
     ]
     .iter()
     .any(|c| args.starts_with(c))

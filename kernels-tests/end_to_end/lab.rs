@@ -2,6 +2,7 @@
 
 use super::*;
 use serde_json::Value;
+use std::io::BufRead;
 
 fn json(path: &str) -> Value {
     serde_json::from_slice(&std::fs::read(path).expect("a file")).expect("JSON")
@@ -56,6 +57,54 @@ fn kernels_are_checked_timed_and_compared() {
     refuse(&output("bench kernels nothing_like_it"), &["nothing_like_it"]);
     refuse(&output(&format!("bench kernels --compare {table}")), &["table.csv", "--json"]);
     refuse(&output(&format!("bench kernels --compare {}", file("gone.json"))), &["gone.json", "cannot read"]);
+}
+
+/// What a child says, a line at a time, up to one that contains a text.
+fn wait_for(lines: &mut impl Iterator<Item = std::io::Result<String>>, text: &str) -> String {
+    let mut said = String::new();
+    for line in lines {
+        let line = line.expect("a line of text");
+        let found = line.contains(text);
+        said.push_str(&line);
+        said.push('\n');
+        if found {
+            return said;
+        }
+    }
+    panic!("it ended before it said '{text}':\n{said}");
+}
+
+#[test]
+fn a_kernel_is_watched() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let shaders = folder.path().join("shaders");
+    copy_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders"), &shaders);
+    let file = shaders.join("unary.wgsl");
+    let before = std::fs::read_to_string(&file).expect("a shader");
+    let options = "tanh --segments 2 --repeats 2";
+    let mut watch = cola(&format!("watch {} {options}", file.display()));
+    let mut child = watch.stdout(std::process::Stdio::piped()).spawn().expect("the program starts");
+    let mut lines = std::io::BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    wait_for(&mut lines, "right, off by 0e0");
+    for (from, to, answers) in [
+        ("tanh(x[i])", "1.001 * tanh(x[i])", "WRONG, off by 1e-3"),
+        ("tanh(x[i])", "tanh(z[i])", "unary.wgsl:"),
+        ("@binding(1)", "@binding(1) var<storage, read> x2: array<f32>;\n@group(0) @binding(2)", "declares 3 bindings"),
+        ("tanh(x[i])", "tanh(x[i]) ", "right, off by 0e0"),
+    ] {
+        assert!(before.contains(from), "{from}");
+        std::fs::write(&file, before.replace(from, to)).expect("a shader");
+        wait_for(&mut lines, answers);
+    }
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+
+    std::fs::write(&file, before.replace("tanh(x[i])", "1.001 * tanh(x[i])")).expect("a shader");
+    let out = output(&format!("watch {} {options} --once", file.display()));
+    assert!(!out.status.success() && text(&out.stdout).contains("WRONG"), "{}", text(&out.stdout));
+    refuse(&output(&format!("watch {} nothing_like_it", file.display())), &["unary.wgsl", "nothing_like_it"]);
+    refuse(&output("watch README.md"), &["README.md", "folder shaders"]);
+    refuse(&output("watch gone.wgsl"), &["gone.wgsl", "cannot read"]);
 }
 
 #[test]

@@ -73,11 +73,11 @@ pub const FLUSH_BYTES: u64 = 256 << 20;
 /// A larger difference than this is no rounding.
 pub const TOLERANCE: f64 = 2e-5;
 /// A check takes no more of them.
-const CHECKED_SEGMENTS: usize = 2;
+pub(super) const CHECKED_SEGMENTS: usize = 2;
 
 impl Sample {
     /// Of one time or more, in ms.
-    fn of(mut times: Vec<f64>) -> Sample {
+    pub(super) fn of(mut times: Vec<f64>) -> Sample {
         times.sort_by(f64::total_cmp);
         let at = |share: f64| times[((times.len() - 1) as f64 * share).round() as usize];
         Sample { median_ms: at(0.5), lower_ms: at(0.25), upper_ms: at(0.75) }
@@ -196,14 +196,14 @@ fn rows(profiles: impl Iterator<Item = Vec<KernelTime>>) -> Vec<Row> {
 }
 
 /// Output, gradients of activations and of parameters.
-fn results(case: &Case, gpu: &Gpu) -> Vec<Vec<f32>> {
+pub(super) fn results(case: &Case, gpu: &Gpu) -> Vec<Vec<f32>> {
     let prepared = case.prepare(gpu);
     let results = prepared.run(gpu);
     results.iter().chain(prepared.parameter_gradients()).map(|t| t.read::<f32>()).collect()
 }
 
 /// The largest root mean square of the differences of two results over that of the second.
-fn difference(got: &[Vec<f32>], want: &[Vec<f32>]) -> f64 {
+pub(super) fn difference(got: &[Vec<f32>], want: &[Vec<f32>]) -> f64 {
     let of_one = |(got, want): (&Vec<f32>, &Vec<f32>)| {
         // Ids are compared as what their bits would be as numbers: equal, or far off.
         if got.iter().zip(want).all(|(g, w)| g.to_bits() == w.to_bits()) {

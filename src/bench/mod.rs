@@ -8,3 +8,4 @@ pub mod ladders;
 pub mod peaks;
 pub mod scaling;
 pub mod step;
+pub mod watch;

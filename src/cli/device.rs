@@ -1,5 +1,6 @@
 //! The options that choose a device, the same for every sub-command.
 
+use cola::gpu::wgsl::Sources;
 use cola::gpu::{AdapterChoice, Gpu, GpuError, GpuOptions, Tier, cache_folder};
 use cola::train::bytes::Bytes;
 
@@ -24,11 +25,28 @@ pub struct DeviceArgs {
 
 impl DeviceArgs {
     pub fn open(&self) -> Result<Gpu, GpuError> {
+        self.open_with(Sources::default())
+    }
+
+    /// The same device with shaders from there.
+    pub fn open_with(&self, sources: Sources) -> Result<Gpu, GpuError> {
         Gpu::open(&GpuOptions {
+            sources,
             adapter: self.adapter.clone().unwrap_or_default(),
             tier: self.tier,
             memory_limit_bytes: self.memory_budget.map(|bytes| bytes.0),
             tune_in: if self.no_tune { None } else { cache_folder() },
+            ..GpuOptions::default()
+        })
+    }
+
+    /// The portable kernels as they are compiled in, under run-time checks: what others are checked against.
+    pub fn open_checker(&self) -> Result<Gpu, GpuError> {
+        Gpu::open(&GpuOptions {
+            adapter: self.adapter.clone().unwrap_or_default(),
+            tier: Some(Tier::Portable),
+            checked: true,
+            sources: Sources::Embedded,
             ..GpuOptions::default()
         })
     }

@@ -48,7 +48,7 @@ fn examine(index: usize, caps: &Caps) -> Finding {
     let mut tiers = vec![caps.tier];
     tiers.extend(Tier::on(caps).into_iter().filter(|&tier| tier != caps.tier));
     for tier in tiers {
-        let name = format!("{tier:?}").to_lowercase();
+        let name = tier.to_string();
         match open(index, tier) {
             Ok(gpu) => {
                 let passed = self_test(&gpu, &name);

@@ -151,7 +151,7 @@ impl Args {
         Ok(BTreeMap::from([
             ("weights".into(), format!("{} bytes, {:08x}", bytes.len(), crc32c::crc32c(&bytes))),
             ("how they are read".into(), format!("{:?}", self.encoder.weights.reading()?)),
-            ("adapter".into(), format!("{}, {:?}", gpu.caps().adapter, gpu.caps().tier)),
+            ("adapter".into(), format!("{}, {}", gpu.caps().adapter, gpu.caps().tier)),
         ]))
     }
 

@@ -25,6 +25,7 @@ mod sample;
 mod sweep;
 mod synth;
 mod transfer;
+mod watch;
 
 use clap::{ArgAction, Parser, Subcommand};
 use std::io::IsTerminal;
@@ -77,6 +78,7 @@ enum Command {
     Synth(synth::Args),
     Data(data::Args),
     Bench(bench::Args),
+    Watch(watch::Args),
 }
 
 /// Parses the command line and runs it.
@@ -124,6 +126,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Synth(args) => args.run(),
         Command::Data(args) => args.run(),
         Command::Bench(args) => args.run(),
+        Command::Watch(args) => args.run(),
     }
 }
 

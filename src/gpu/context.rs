@@ -241,7 +241,7 @@ impl Gpu {
             caps,
             memory_limit_bytes: options.memory_limit_bytes,
             checked: options.checked,
-            sources: options.sources,
+            sources: options.sources.clone(),
             guard: options.guard,
             pool: Mutex::default(),
             kernels: Mutex::default(),
@@ -266,8 +266,8 @@ impl Gpu {
         self.0.checked
     }
 
-    pub(super) fn sources(&self) -> Sources {
-        self.0.sources
+    pub(super) fn sources(&self) -> &Sources {
+        &self.0.sources
     }
 
     pub(crate) fn guard(&self) -> bool {

@@ -3,7 +3,7 @@
 //! Ops return plain values, so that a model reads as mathematics. When the device fails inside one (out of memory,
 //! lost, a shader the driver refuses) the error unwinds, silently, to the nearest [`catch`], where it becomes a
 //! `Result`. Nothing between the two may leave state half-changed: what ops touch is buffers that the unwinding
-//! frees. Mistakes of the programmer (shapes, missing bindings) are ordinary panics and pass through `catch`.
+//! frees. Mistakes of the programmer (shapes) are ordinary panics and pass through `catch`.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

@@ -2,9 +2,9 @@
 //!
 //! (Kernel, Spec) is the whole pipeline key: no per-op key types, no registry. This is the one file with `unsafe`.
 
-use super::wgsl::{self, Composed};
+use super::wgsl::{self, Composed, Sources};
 use super::{Buffer, Gpu, GpuError};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 
@@ -151,6 +151,19 @@ impl Gpu {
             }
         });
         total
+    }
+
+    /// The kernels that `step` would run, each with the files under `shaders/` that it is made of. `step` is only followed.
+    ///
+    /// # Panics
+    /// When a kernel as it is compiled in cannot be composed.
+    pub fn shaders_of(&self, step: &dyn Fn(&Gpu)) -> BTreeMap<&'static str, BTreeSet<String>> {
+        let mut found = BTreeMap::<_, BTreeSet<String>>::new();
+        for ((path, spec), (kernel, _)) in std::mem::take(&mut self.follow(step).kernels().wanted) {
+            let composed = wgsl::compose_from(&Sources::Embedded, path, kernel.embedded, &spec);
+            found.entry(path).or_default().extend(composed.expect("what is compiled in composes").files());
+        }
+        found
     }
 
     fn compile(

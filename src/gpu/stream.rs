@@ -65,7 +65,11 @@ impl Gpu {
         let Some(device) = self.device() else { return self.want(kernel, spec, immediates.len() as u32) };
         let grid = self.fold(grid, kernel);
         let pipeline = self.pipeline(device, kernel, spec, immediates.len() as u32);
-        assert_eq!(tensors.len(), pipeline.bindings.len(), "{}: bindings given and declared", kernel.path);
+        let (given, declared) = (tensors.len(), pipeline.bindings.len());
+        if given != declared {
+            GpuError::Shader(format!("{}: declares {declared} bindings, and its op gives it {given}", kernel.path))
+                .raise();
+        }
         let ranges: Vec<_> = tensors.iter().map(|t| t.bound_range()).collect();
         let group = self.bind_group(device, &pipeline, &ranges);
         let record = |pass: &mut wgpu::ComputePass| {

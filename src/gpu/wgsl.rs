@@ -9,7 +9,8 @@
 //! A line map turns the compiler's line numbers back into `file:line`.
 
 use super::kernel::Value;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+use std::path::PathBuf;
 
 macro_rules! library {
     ($($path:literal),* $(,)?) => {
@@ -81,10 +82,22 @@ impl Composed {
         }
     }
 
-    /// Rewrites `wgsl:12:5` in a compiler message to the source file's own line.
+    /// The files whose lines it is made of, under `shaders/`.
+    pub fn files(&self) -> BTreeSet<String> {
+        self.lines.iter().map(|(file, _)| file.clone()).collect()
+    }
+
+    /// Rewrites `wgsl:12:5` in a compiler message to the source file's own line, and the numbers beside quoted lines.
     pub fn explain(&self, message: &str) -> String {
         let mut out = String::new();
         for part in message.split_inclusive('\n') {
+            let quoted =
+                part.split_once(" │").and_then(|(number, rest)| Some((number.trim().parse().ok()?, number, rest)));
+            if let Some((line, number, rest)) = quoted {
+                let own = self.lines.get(usize::wrapping_sub(line, 1)).map_or(line, |(_, own)| *own as usize);
+                out.push_str(&format!("{own:>width$} │{rest}", width = number.chars().count()));
+                continue;
+            }
             match part.find("wgsl:") {
                 Some(at) => {
                     let rest = &part[at + 5..];
@@ -106,24 +119,30 @@ impl Composed {
 }
 
 /// Which text of a shader counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Sources {
     /// What lies in `SHADERS_DIR` when that is set (for editing while running), else what is compiled in.
     #[default]
     Edited,
     /// What is compiled in: the reference that an edited one is checked against.
     Embedded,
+    /// What lies in this folder.
+    Folder(PathBuf),
 }
 
 /// Reads a shader.
-pub fn source(path: &str, embedded: &'static str, sources: Sources) -> Result<String, String> {
-    match std::env::var_os("SHADERS_DIR") {
-        Some(dir) if sources == Sources::Edited => {
-            let file = std::path::Path::new(&dir).join(path);
-            std::fs::read_to_string(&file).map_err(|e| format!("{}: {e} (SHADERS_DIR is set)", file.display()))
-        }
-        _ => Ok(embedded.to_string()),
-    }
+///
+/// # Errors
+/// A file that is not in the folder that counts, or cannot be read.
+pub fn source(path: &str, embedded: &'static str, sources: &Sources) -> Result<String, String> {
+    let (folder, why) = match sources {
+        Sources::Embedded => (None, ""),
+        Sources::Folder(folder) => (Some(folder.clone()), ""),
+        Sources::Edited => (std::env::var_os("SHADERS_DIR").map(PathBuf::from), " (SHADERS_DIR is set)"),
+    };
+    let Some(folder) = folder else { return Ok(embedded.to_string()) };
+    let file = folder.join(path);
+    std::fs::read_to_string(&file).map_err(|e| format!("{}: {e}{why}", file.display()))
 }
 
 /// Composes `text` (from `path`) with the given constants.
@@ -131,14 +150,14 @@ pub fn source(path: &str, embedded: &'static str, sources: Sources) -> Result<St
 /// # Errors
 /// A snippet that does not exist, a constant that the file does not declare, a binding line that cannot be read.
 pub fn compose(path: &str, text: &str, spec: &[(&str, Value)]) -> Result<Composed, String> {
-    compose_from(Sources::default(), path, text, spec)
+    compose_from(&Sources::default(), path, text, spec)
 }
 
 /// The same with snippets from there.
 ///
 /// # Errors
 /// As [`compose`].
-pub fn compose_from(sources: Sources, path: &str, text: &str, spec: &[(&str, Value)]) -> Result<Composed, String> {
+pub fn compose_from(sources: &Sources, path: &str, text: &str, spec: &[(&str, Value)]) -> Result<Composed, String> {
     let mut out = Composed { text: String::new(), bindings: Vec::new(), has_immediates: false, lines: Vec::new() };
     let mut used = HashSet::new();
     let mut replaced = HashSet::new();
@@ -153,7 +172,7 @@ pub fn compose_from(sources: Sources, path: &str, text: &str, spec: &[(&str, Val
 }
 
 fn paste(
-    sources: Sources,
+    sources: &Sources,
     path: &str,
     text: &str,
     spec: &[(&str, Value)],
@@ -254,5 +273,8 @@ alias Elem = f32;
         let last = out.text.lines().count() as u32;
         assert_eq!(out.locate(last), "t.wgsl:3");
         assert_eq!(out.explain(&format!("error at wgsl:{last}:4")), "error at t.wgsl:3:4");
+        let quoted = format!("{last} │ fn a() {{}}\n   │    ^ here\n");
+        let width = last.to_string().len();
+        assert_eq!(out.explain(&quoted), format!("{:>width$} │ fn a() {{}}\n   │    ^ here\n", 3));
     }
 }

@@ -37,7 +37,7 @@ impl Environment {
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             adapter: gpu.caps().adapter.clone(),
             driver: format!("{}, {}", gpu.caps().backend, gpu.caps().driver),
-            tier: format!("{:?}", gpu.caps().tier).to_lowercase(),
+            tier: gpu.caps().tier.to_string(),
             started_unix_s: since_1970.map_or(0, |d| d.as_secs()),
         }
     }

@@ -6,8 +6,7 @@ use cola::bench::kernel_page::{CSV_HEADER, change_lines, csv_rows, heading, line
 use cola::bench::kernels::{KernelBench, KernelReport, changes};
 use cola::bench::peaks::Peaks;
 use cola::eval::npy::write_csv;
-use cola::gpu::wgsl::Sources;
-use cola::gpu::{Gpu, GpuOptions, Tier, catch};
+use cola::gpu::{Tier, catch};
 use cola::train::atomic::write_atomic;
 use cola::train::environment::Environment;
 use cola::train::progress::bar;
@@ -121,13 +120,7 @@ impl Args {
     fn measure(&self, tier: Option<Tier>) -> Result<KernelReport> {
         let device = DeviceArgs { tier, ..self.device.clone() };
         let gpu = device.open()?;
-        let checker = Gpu::open(&GpuOptions {
-            adapter: self.device.adapter.clone().unwrap_or_default(),
-            tier: Some(Tier::Portable),
-            checked: true,
-            sources: Sources::Embedded,
-            ..GpuOptions::default()
-        })?;
+        let checker = self.device.open_checker()?;
         let environment = Environment::here(&gpu);
         println!(
             "{} ({}), {} kernels, {} segments",

@@ -29,7 +29,7 @@ impl Args {
     pub fn run(self) -> Result<ExitCode> {
         let gpu = self.device.open()?;
         let caps = gpu.caps();
-        println!("{} ({}), {} kernels", caps.adapter, caps.driver, format!("{:?}", caps.tier).to_lowercase());
+        println!("{} ({}), {} kernels", caps.adapter, caps.driver, caps.tier);
         let (mut climbed, mut wrong) = (0, 0);
         catch(|| {
             let peaks = Peaks::measure(&gpu);

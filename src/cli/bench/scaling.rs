@@ -63,8 +63,7 @@ impl Args {
         std::fs::create_dir_all(&self.out).with_context(|| format!("cannot make the folder {}", self.out.display()))?;
         let gpu = self.device.open()?;
         let caps = gpu.caps();
-        let tier = format!("{:?}", caps.tier).to_lowercase();
-        println!("{} ({}), {tier} kernels", caps.adapter, caps.driver);
+        println!("{} ({}), {} kernels", caps.adapter, caps.driver, caps.tier);
         println!("{:>6} {:>12} {:>10} {:>10} {:>10} {:>10}", "batch", "segments/s", "ms", "encode ms", "peak", "held");
 
         let mut points = Vec::new();
@@ -73,13 +72,13 @@ impl Args {
             print_row(&point);
             points.push(point);
         });
-        let title = format!("Training step on {}, {tier} kernels, {}", caps.adapter, self.precision.name());
+        let title = format!("Training step on {}, {} kernels, {}", caps.adapter, caps.tier, self.precision.name());
         let rows = points.iter().map(|p| (p.batch, p.measured.map(|speed| speed.segments_per_second), p.peak_bytes));
         let svg = ScalingPlot { title, points: rows.collect() }.to_svg();
         let report = Report {
             adapter: caps.adapter.clone(),
             driver: caps.driver.clone(),
-            tier,
+            tier: caps.tier.to_string(),
             precision: self.precision,
             points,
         };

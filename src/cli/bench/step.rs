@@ -151,7 +151,7 @@ impl Args {
             driver: gpu.caps().driver.clone(),
             forward: self.forward,
             is_cpu: gpu.caps().is_cpu,
-            tier: format!("{:?}", gpu.caps().tier).to_lowercase(),
+            tier: gpu.caps().tier.to_string(),
             encoder: self.encoder.name(),
             precision: self.precision,
             batch: self.batch,

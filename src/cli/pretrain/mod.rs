@@ -81,7 +81,7 @@ impl Args {
         }
         print!("{}", config.to_toml());
         let gpu = Gpu::open(&config.gpu_options()?)?;
-        println!("# adapter: {} ({}), {} kernels", gpu.caps().adapter, gpu.caps().driver, tier_name(&gpu));
+        println!("# adapter: {} ({}), {} kernels", gpu.caps().adapter, gpu.caps().driver, gpu.caps().tier);
         if self.dry_run {
             return dry_run(&gpu, &config);
         }
@@ -148,10 +148,6 @@ pub fn training_clips(config: &TrainConfig) -> Result<Discovery> {
     found.clips.retain(|clip| clip.split != Split::Valid);
     ensure!(!found.clips.is_empty(), "{}: every usable clip is of a validation set", config.data.display());
     Ok(found)
-}
-
-fn tier_name(gpu: &Gpu) -> String {
-    format!("{:?}", gpu.caps().tier).to_lowercase()
 }
 
 fn describe(found: &Discovery) -> String {
