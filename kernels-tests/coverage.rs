@@ -57,6 +57,9 @@ fn shaders_carry_their_header() {
             let start = format!("// {field} ");
             assert!(header.iter().any(|l| l.starts_with(&start)), "{name}: the header lacks '{field}'");
         }
+        for sparse in header.iter().filter_map(|l| l.strip_prefix("// sparse ")) {
+            assert!(text.contains(&format!("> {}: array", sparse.trim())), "{name}: '{sparse}' is no binding");
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 // shapes   first [C] (x₀ of each channel, stride row)   part [C,S] of vec2   stats [C] of vec4   the rest [C]
 // grid     x: C / WG
 // reads    parts once: small
+// sparse   x
 // backward batch_norm_dx_stats.wgsl
 // knobs    WG, TRAINING
 //!use lib/words.wgsl

@@ -144,7 +144,7 @@ pub fn page(report: &KernelReport) -> Report {
         title: "Kernels, slowest first".into(),
         note: "± is half the distance between the quartiles. Roof: the longer of bytes over bandwidth and arithmetic \
                over the multiply-add peak, over the time; beyond 100% where data stayed in a cache. Bytes are those of \
-               every tensor that a dispatch binds, counted once."
+               every tensor that a dispatch reads, and of every one that it writes, each once."
             .into(),
         header: ["No.", "Kernel", "Case", "ms", "± %", "GB/s", "GFLOP/s", "Roof %", "Bound by"]
             .map(String::from)

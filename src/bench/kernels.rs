@@ -62,7 +62,7 @@ pub struct Row {
     pub calls: usize,
     /// Time on the device, of all of them.
     pub time: Sample,
-    /// Bytes bound, each counted once a dispatch.
+    /// Bytes of what a dispatch reads, and of what it writes, each once.
     pub bytes: u64,
     /// Floating-point operations, as the op counts them.
     pub flops: u64,

@@ -2,6 +2,7 @@
 //!
 //! (Kernel, Spec) is the whole pipeline key: no per-op key types, no registry. This is the one file with `unsafe`.
 
+use super::traffic::{Traffic, traffic_of};
 use super::wgsl::{self, Composed, Sources};
 use super::{Buffer, Gpu, GpuError};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -81,6 +82,8 @@ type BindKey = (u64, Vec<(u64, u64, u64)>);
 pub(super) struct KernelCache {
     pipelines: HashMap<PipelineKey, Arc<Pipeline>>,
     bind_groups: HashMap<BindKey, wgpu::BindGroup>,
+    /// What profiled kernels do with their bindings, in the bindings' order.
+    traffic: HashMap<PipelineKey, Arc<[Traffic]>>,
     /// On a dry run: what a device would have compiled, and with how many bytes of immediates.
     wanted: HashMap<PipelineKey, (&'static Kernel, u32)>,
 }
@@ -112,6 +115,23 @@ impl Gpu {
         let pipeline = Arc::new(Pipeline { id: kernels.pipelines.len() as u64, ..pipeline });
         kernels.pipelines.insert(key, pipeline.clone());
         pipeline
+    }
+
+    /// What a kernel that was compiled does with its bindings, in their order.
+    pub(super) fn traffic(&self, kernel: &'static Kernel, spec: Spec) -> Arc<[Traffic]> {
+        let key = (kernel.path, spec.to_vec());
+        if let Some(found) = self.kernels().traffic.get(&key) {
+            return found.clone();
+        }
+        let composed = self.composed(kernel, spec).unwrap_or_else(|message| GpuError::Shader(message).raise());
+        let traffic: Arc<[Traffic]> = traffic_of(&composed.text).into_values().collect();
+        self.kernels().traffic.insert(key, traffic.clone());
+        traffic
+    }
+
+    fn composed(&self, kernel: &Kernel, spec: Spec) -> Result<Composed, String> {
+        let text = wgsl::source(kernel.path, kernel.embedded, self.sources())?;
+        wgsl::compose_from(self.sources(), kernel.path, &text, spec)
     }
 
     /// On a dry run: notes that a device would run this.
@@ -173,8 +193,7 @@ impl Gpu {
         spec: Spec,
         immediate_bytes: u32,
     ) -> Result<Pipeline, String> {
-        let text = wgsl::source(kernel.path, kernel.embedded, self.sources())?;
-        let composed: Composed = wgsl::compose_from(self.sources(), kernel.path, &text, spec)?;
+        let composed = self.composed(kernel, spec)?;
         if composed.has_immediates != (immediate_bytes > 0) {
             return Err(format!("{}: immediates declared and given do not agree", kernel.path));
         }

@@ -11,6 +11,7 @@
 //! | `choices` | the file that keeps them |
 //! | `stream` | recording dispatches, submitting them, uploads and read-backs |
 //! | `profile` | time, bytes and FLOPs of every kernel |
+//! | `traffic` | what a kernel reads and writes of its bindings, by its code |
 //! | `error` | [`GpuError`], and how it travels out of an op |
 
 mod buffer;
@@ -21,6 +22,7 @@ mod error;
 mod kernel;
 mod profile;
 mod stream;
+mod traffic;
 mod tune;
 pub mod wgsl;
 

@@ -27,7 +27,7 @@ pub struct KernelTime {
 /// What a dispatch has to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Work {
-    /// Bytes of every binding, each counted once.
+    /// Bytes of every binding, once if the kernel reads it and once more if it writes it.
     pub bytes: u64,
     /// Floating-point operations, as the op counts them.
     pub flops: u64,

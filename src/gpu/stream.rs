@@ -1,10 +1,12 @@
 //! Recording dispatches into one compute pass, submitting them, uploads and read-backs.
 
 use super::profile::{Dispatch, Work};
+use super::traffic::Traffic;
 use super::{Buffer, Gpu, GpuError, Kernel, Spec, Value};
 use crate::tensor::Tensor;
 use crate::trace;
 use bytemuck::Pod;
+use std::collections::BTreeMap;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -82,10 +84,13 @@ impl Gpu {
         };
         if self.profiler().is_on() {
             // some kernels bind a tensor twice, once by elements and once by vectors of four
-            let mut seen: Vec<_> = ranges.iter().map(|(buffer, at, size)| (buffer.id(), *at, *size)).collect();
-            seen.sort_unstable();
-            seen.dedup();
-            let work = Work { bytes: seen.iter().map(|(_, _, size)| size).sum(), flops };
+            let mut bound = BTreeMap::<_, Traffic>::new();
+            for ((buffer, at, size), traffic) in ranges.iter().zip(&*self.traffic(kernel, spec)) {
+                let so_far = bound.entry((buffer.id(), *at, *size)).or_default();
+                *so_far = so_far.or(*traffic);
+            }
+            let bytes = bound.iter().map(|((_, _, size), traffic)| size * traffic.passes()).sum();
+            let work = Work { bytes, flops };
             self.run_profiled(device, Dispatch { name: variant(kernel, spec), work }, record);
             return;
         }

@@ -23,7 +23,8 @@ use std::process::ExitCode;
 ///
 /// A kernel's roof is the least time that its work can take here, the longer of its bytes over the bandwidth and its
 /// arithmetic over the multiply-add peak, both measured before and after; `roof%` is that over its time, and beyond 100
-/// where data stayed in a cache. Bytes are those of every tensor it binds, counted once a dispatch.
+/// where data stayed in a cache. Bytes are those of every tensor that it reads, and of every
+/// one that it writes, each once a dispatch: which ones those are is found in its code, branches that are never taken left out.
 ///
 /// Exit code 1 if a result is wrong.
 #[derive(clap::Args)]

@@ -21,7 +21,7 @@ use std::time::Duration;
 /// The table has a row a kernel. Its floor is the least time that its work can take here, for each dispatch the longer
 /// of bytes over the bandwidth and arithmetic over the multiply-add peak, both measured before and after, as
 /// `cola doctor` does. `floor %` is that over the time it took: 100 is perfect, and more than that means that its data stayed
-/// in a cache. Bytes are those of every tensor it binds, counted once.
+/// in a cache. Bytes are those of what it reads and of what it writes, each once.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  cola bench step --batch 32\n  cola bench step --batch 512 --steps 50 --json\n  cola bench step --batch 32 --forward\n  cola bench step --batch 64 --memory-budget 2GiB"
