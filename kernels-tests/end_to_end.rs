@@ -106,6 +106,10 @@ fn learning_probing_embedding_reporting() {
     let probe = |options: &str| succeed(&format!("probe {} {task} --epochs 20 {options}", run.display()));
     let once = probe("");
     assert!(once.contains("pre-trained: accuracy") && once.contains("12 test clips"), "{once}");
+    let ranks = once.lines().find(|line| line.starts_with("effective rank of ")).expect("a line of ranks");
+    let (_, ranks) = ranks.split_once("stage by stage: ").expect("stages");
+    let ranks: Vec<f64> = ranks.split(' ').map(|rank| rank.parse().expect("a number")).collect();
+    assert!(ranks.len() == 7 && ranks.iter().all(|rank| (1.0..256.0).contains(rank)), "{ranks:?}");
     assert_eq!(once, probe(""), "the same seed gives the same accuracy");
     let statistics = probe("--features logmel-stats");
     assert!(statistics.contains("log-mel statistics"), "{statistics}");

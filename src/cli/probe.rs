@@ -20,13 +20,17 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+/// More vectors than this are not asked for their effective rank, which takes time with their cube.
+const RANKED: usize = 256;
+
 /// Measure a frozen encoder on labelled clips with a linear classifier
 ///
 /// TASK is a folder {train,test}/<label>/*, or <label>/* (a share of each label's files is then drawn for the test),
 /// or holds a metadata.csv with file_name, label and optionally split. Validation clips are left out: nothing is chosen
 /// by them. Logits are averaged over a clip's segments.
 /// The same numbers for the encoder before training (--random) and for plain log-mel statistics
-/// (--features logmel-stats) tell what the training was worth.
+/// (--features logmel-stats) tell what the training was worth. The effective rank of the vectors, stage by stage, tells of a
+/// collapse: 1 where all of them lie on a line.
 ///
 /// Writes RUN/probe/: the score (<task>.json), and the confusion matrix as CSV and picture. RUN/neighbours/<task>.json
 /// holds what nearest neighbours say, without a classifier: k-NN accuracy, precision at 1, 5 and 10, mean average
@@ -94,7 +98,7 @@ impl Args {
         let taught = Task::new(name.clone(), &task);
         let clips = taught.clips.clone();
         let gpu = self.encoder.device.open()?;
-        let (vectors, representation) = self.vectors(&gpu, &clips)?;
+        let (vectors, parts, representation) = self.vectors(&gpu, &clips)?;
         tell_skipped(vectors.failed.values());
         if let (true, Some(error)) = (self.strict, vectors.failed.values().next()) {
             return Err(error.clone().into());
@@ -127,18 +131,24 @@ impl Args {
         let neighbours = NeighbourScore::of(&name, &representation, &vectors, &clips);
         neighbours.save(&folder_of(&self.run))?;
         println!("{}", neighbours.in_words());
+        let some = vectors.some(RANKED);
+        let ranks: Vec<String> = some.ranks(&parts).iter().map(|rank| format!("{rank:.1}")).collect();
+        let stages = if ranks.len() > 1 { ", stage by stage" } else { "" };
+        println!("effective rank of {} vectors{stages}: {}", some.rows.len(), ranks.join(" "));
         println!("confusion matrix: {} and {}", table.display(), picture.display());
         add_record(&folder.join(format!("{name}.json")), ProbeRecord { score, confusion, seed: self.seed })?;
         Ok(ExitCode::SUCCESS)
     }
 
-    /// What is classified, and what it is called.
-    fn vectors(&self, gpu: &Gpu, clips: &Arc<Vec<cola::audio::Clip>>) -> Result<(Vectors, String)> {
+    /// What is classified, the lengths of its parts, and what it is called.
+    fn vectors(&self, gpu: &Gpu, clips: &Arc<Vec<cola::audio::Clip>>) -> Result<(Vectors, Vec<usize>, String)> {
         let workers = self.encoder.workers();
         let progress = bar("segments", count_segments(clips));
         let on_batch = |done| progress.set_position(done);
         let result = if self.encoder.weights.log_mel_statistics() {
-            (log_mel_statistics(gpu, clips.clone(), workers, on_batch), "log-mel statistics".into())
+            let vectors = log_mel_statistics(gpu, clips.clone(), workers, on_batch);
+            let parts = vec![vectors.cols];
+            (vectors, parts, "log-mel statistics".into())
         } else {
             let encoder = self.encoder.load(gpu, &self.run, clips)?;
             let (encoder, name) = match self.random {
@@ -148,7 +158,7 @@ impl Args {
             // a result of its own beside that of the run's own choice
             let features = self.encoder.weights.reading()?.features;
             let chosen = features.map(|features| format!(", {features}")).unwrap_or_default();
-            (embed(&encoder, clips.clone(), workers, on_batch), format!("{name}{chosen}"))
+            (embed(&encoder, clips.clone(), workers, on_batch), encoder.parts(), format!("{name}{chosen}"))
         };
         progress.finish_and_clear();
         Ok(result)

@@ -4,6 +4,7 @@
 //! no vector depends on which clips came together.
 
 use super::encoder::Encoder;
+use super::projection::effective_rank;
 use crate::audio::{AudioError, Clip, Cutting, EvalLoader, Place, SEGMENT_SAMPLES};
 use crate::gpu::{Gpu, Pending};
 use crate::tensor::Tensor;
@@ -43,6 +44,32 @@ impl Vectors {
     /// The vector of row `i`.
     pub fn row(&self, i: usize) -> &[f32] {
         &self.values[i * self.cols..(i + 1) * self.cols]
+    }
+
+    /// At most so many of them, evenly spread.
+    pub fn some(&self, most: usize) -> Vectors {
+        let step = self.rows.len().div_ceil(most).max(1);
+        let mut some = Vectors { cols: self.cols, ..Vectors::default() };
+        for i in (0..self.rows.len()).step_by(step) {
+            some.rows.push(self.rows[i]);
+            some.values.extend(self.row(i));
+        }
+        some
+    }
+
+    /// [`effective_rank`] of each part of the vectors, whose lengths are given.
+    ///
+    /// # Panics
+    /// When the parts are longer than a vector, or one is empty.
+    pub fn ranks(&self, parts: &[usize]) -> Vec<f64> {
+        let mut start = 0;
+        let rank = |&len: &usize| {
+            let part = start..start + len;
+            start += len;
+            let values: Vec<f32> = (0..self.rows.len()).flat_map(|i| &self.row(i)[part.clone()]).copied().collect();
+            effective_rank(&values, self.rows.len(), len)
+        };
+        parts.iter().map(rank).collect()
     }
 
     /// One row a clip: the mean over its segments.
@@ -203,5 +230,20 @@ mod tests {
         let left = all.without(BTreeMap::from([(3, AudioError::Stopped)]));
         assert_eq!(left.rows, [row(0, 0.0), row(0, 0.98), row(4, 0.0)]);
         assert_eq!(left.values, [1.0, 2.0, 3.0, 6.0, 7.0, 8.0]);
+    }
+
+    #[test]
+    fn a_few_vectors_and_the_ranks_of_their_parts() {
+        let row = |clip| Row { clip, start_s: 0.0 };
+        // the first two numbers lie on a line, the other two on a circle
+        let circle = [[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]];
+        let values = (0..8).flat_map(|i| [i as f32, -2.0 * i as f32, circle[i % 4][0], circle[i % 4][1]]);
+        let all = Vectors { cols: 4, rows: (0..8).map(row).collect(), values: values.collect(), ..Vectors::default() };
+        let ranks = all.ranks(&[2, 2]);
+        assert!((ranks[0] - 1.0).abs() < 1e-9 && (ranks[1] - 2.0).abs() < 1e-9, "{ranks:?}");
+        let some = all.some(3);
+        assert_eq!(some.rows, [row(0), row(3), row(6)]);
+        assert_eq!(some.row(1), all.row(3));
+        assert_eq!(all.some(8).rows, all.rows);
     }
 }

@@ -126,6 +126,11 @@ impl Encoder {
         self.network.features_len()
     }
 
+    /// Lengths of the parts that a vector is made of, one a stage where all stages are taken.
+    pub fn parts(&self) -> Vec<usize> {
+        self.network.parts()
+    }
+
     /// Segments `[N, SEGMENT_SAMPLES]`, each of unit L2 norm, to `[features, N]`.
     ///
     /// # Panics

@@ -77,8 +77,13 @@ impl BackboneKind {
 
     /// Length of a vector of a segment.
     pub fn features(self, features: Features, pooling: Pooling) -> usize {
+        self.parts(features, pooling).iter().sum()
+    }
+
+    /// Lengths of its parts: one a stage with [`Features::Stages`].
+    pub fn parts(self, features: Features, pooling: Pooling) -> Vec<usize> {
         match (features, self) {
-            (Features::Pooled, _) => pooling.features(self.channels()),
+            (Features::Pooled, _) => vec![pooling.features(self.channels())],
             (Features::Stages, BackboneKind::EfficientnetB0) => efficientnet::stage_features(),
             (Features::Stages, BackboneKind::Vgg) => vgg::stage_features(),
         }

@@ -60,15 +60,14 @@ pub(crate) fn blocks() -> Vec<(String, BlockShape)> {
     blocks
 }
 
-/// Length of [`Features::Stages`](super::backbone::Features::Stages) for a segment of 96 frames and 64 bands.
-pub fn stage_features() -> usize {
+/// What each stage adds to [`Features::Stages`](super::backbone::Features::Stages) for a segment of 96 frames and 64 bands.
+pub fn stage_features() -> Vec<usize> {
     let mut bands = 32;
-    let mut features = 0;
-    for stage in &STAGES {
+    let features = |stage: &Stage| {
         bands /= stage.stride;
-        features += 2 * stage.channels * bands;
-    }
-    features
+        2 * stage.channels * bands
+    };
+    STAGES.iter().map(features).collect()
 }
 
 /// The last block of every stage, by its number.
@@ -176,7 +175,8 @@ mod tests {
     #[test]
     fn stages_end_where_the_next_begins() {
         assert_eq!(stage_ends(), [0, 2, 4, 7, 10, 14, 15]);
-        assert_eq!(stage_features(), 2 * (16 * 32 + 24 * 16 + 40 * 8 + 80 * 4 + 112 * 4 + 192 * 2 + 320 * 2));
+        let values = [16 * 32, 24 * 16, 40 * 8, 80 * 4, 112 * 4, 192 * 2, 320 * 2];
+        assert_eq!(stage_features(), values.map(|values| 2 * values));
     }
 
     #[test]

@@ -139,8 +139,8 @@ impl Network for ColaModel {
             Features::Stages => self.encoder.stage_features(&cx, x),
         }
     }
-    fn features_len(&self) -> usize {
-        self.config.encoder.features(self.config.features, self.config.pooling)
+    fn parts(&self) -> Vec<usize> {
+        self.config.encoder.parts(self.config.features, self.config.pooling)
     }
 }
 

@@ -48,7 +48,12 @@ pub trait Network: Stored {
     #[track_caller]
     fn features(&self, x: &Var) -> Tensor;
     /// Length of such a vector.
-    fn features_len(&self) -> usize;
+    fn features_len(&self) -> usize {
+        self.parts().iter().sum()
+    }
+
+    /// Lengths of the parts that a vector is made of, one a stage where all stages are taken.
+    fn parts(&self) -> Vec<usize>;
 }
 
 impl NetworkConfig {

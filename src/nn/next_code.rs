@@ -167,7 +167,7 @@ impl Network for NextCode {
     fn features(&self, x: &Var) -> Tensor {
         self.encode(&Ctx::inference(x.value.gpu()), x, 0).value
     }
-    fn features_len(&self) -> usize {
-        self.trained_len()
+    fn parts(&self) -> Vec<usize> {
+        vec![self.trained_len()]
     }
 }

@@ -41,10 +41,10 @@ pub(crate) fn stages() -> Vec<Vec<(String, usize, usize)>> {
     STAGES.iter().enumerate().map(named).collect()
 }
 
-/// Length of [`Features::Stages`](super::backbone::Features::Stages) for a segment of 96 frames and 64 bands.
-pub fn stage_features() -> usize {
+/// What each stage adds to [`Features::Stages`](super::backbone::Features::Stages) for a segment of 96 frames and 64 bands.
+pub fn stage_features() -> Vec<usize> {
     let channels = STAGES.iter().map(|stage| stage[stage.len() - 1]);
-    channels.enumerate().map(|(s, channels)| 2 * channels * (64 >> (s + 1))).sum()
+    channels.enumerate().map(|(s, channels)| 2 * channels * (64 >> (s + 1))).collect()
 }
 
 /// The encoder.
@@ -117,6 +117,6 @@ mod tests {
         let (weights, channels): (Vec<_>, Vec<_>) = wanted.iter().map(|&(o, i)| (9 * o * i, o)).unzip();
         assert_eq!(count, weights.iter().sum::<usize>() + 2 * channels.iter().sum::<usize>());
         assert_eq!(count, 2_307_040);
-        assert_eq!(stage_features(), 9216);
+        assert_eq!(stage_features().iter().sum::<usize>(), 9216);
     }
 }
