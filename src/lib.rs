@@ -3,6 +3,25 @@
 //! A small training engine on wgpu with hand-written WGSL and a tiny autodiff tape, and on it the pre-training and
 //! evaluation of general-purpose audio representations. No machine-learning framework anywhere below.
 //!
+//! # In a few lines
+//!
+//! The slope of tanh in three places: a tensor, an op, the way back.
+//!
+//! ```
+//! use cola::gpu::{Gpu, GpuOptions};
+//! use cola::ops::elementwise::{Unary, unary};
+//! use cola::tape::{Ctx, Tape};
+//! use cola::tensor::Tensor;
+//!
+//! let gpu = Gpu::open(&GpuOptions::default())?;
+//! let tape = Tape::new();
+//! let x = tape.leaf(Tensor::from_slice(&gpu, &[3], &[-20.0f32, 0.0, 20.0]));
+//! let y = unary(&Ctx::training(&gpu, &tape), Unary::Tanh, &x);
+//! let dx = tape.backward(&y, Tensor::from_slice(&gpu, &[3], &[1.0f32; 3]));
+//! assert_eq!(dx[0].read::<f32>(), [0.0, 1.0, 0.0]);
+//! # Ok::<(), cola::gpu::GpuError>(())
+//! ```
+//!
 //! # The map
 //!
 //! *Ten minutes*: a kernel, `shaders/unary.wgsl`, the op that runs it, [`ops::elementwise`], and how gradients find

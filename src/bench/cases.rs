@@ -1,8 +1,10 @@
-//! The table of cases: every op that prepares the data and trains the networks, on their own shapes.
+//! The table of cases: every op that prepares the data and trains the networks, on their own shapes and on a few textbook
+//! sizes.
 //!
 //! `bench kernels` times them, and the kernel tests run the same table to see that every tier agrees on it.
 
 mod sequences;
+mod textbook;
 
 use crate::audio::SEGMENT_SAMPLES;
 use crate::gpu::Gpu;
@@ -135,7 +137,7 @@ fn norm(cx: &Ctx, w: &[Param]) -> BatchNorm {
     }
 }
 
-/// The whole table for a batch of `segments`.
+/// The whole table for a batch of `segments`; the textbook sizes do not change with it.
 pub fn all(segments: usize) -> Vec<Case> {
     let n = segments;
     let mut cases = vec![Case::new("conv_stem 96x64, 32 filters".into(), &[], &[&[32, 1, 3, 3]], {
@@ -243,6 +245,7 @@ pub fn all(segments: usize) -> Vec<Case> {
     }));
     cases.extend(without_gradients(n));
     cases.extend(sequences::all(n));
+    cases.extend(textbook::all());
     cases.extend(Augmentation::ALL.map(|augmentation| augmented(n, augmentation)));
     cases
 }

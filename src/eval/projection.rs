@@ -52,6 +52,15 @@ pub fn pca_2d(values: &[f32], rows: usize, cols: usize) -> Map2d {
 /// It is `min(rows - 1, cols)` when all directions carry the same variance, 1 when a single one does, and 0 when all
 /// rows are equal: a fall towards 1 during training is the collapse to watch for. NaN if a value is not finite.
 ///
+/// ```
+/// use cola::eval::projection::effective_rank;
+///
+/// let on_a_line = [0.0, 0.0, 1.0, 2.0, 2.0, 4.0, 3.0, 6.0];
+/// assert!((effective_rank(&on_a_line, 4, 2) - 1.0).abs() < 1e-9);
+/// let square = [0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0];
+/// assert!((effective_rank(&square, 4, 2) - 2.0).abs() < 1e-9);
+/// ```
+///
 /// # Panics
 /// If `values` is not `rows * cols` long, or `cols` is 0.
 #[track_caller]

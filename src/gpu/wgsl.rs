@@ -147,6 +147,16 @@ pub fn source(path: &str, embedded: &'static str, sources: &Sources) -> Result<S
 
 /// Composes `text` (from `path`) with the given constants.
 ///
+/// ```
+/// use cola::gpu::wgsl::compose;
+///
+/// let text = "//!use lib/index.wgsl\nconst WG: u32 = 64u;\n";
+/// let composed = compose("mine.wgsl", text, &[("WG", 8u32.into())])?;
+/// assert!(composed.text.contains("fn flat_group") && composed.text.contains("const WG: u32 = 8u;"));
+/// assert_eq!(composed.locate(1), "lib/index.wgsl:1");
+/// # Ok::<(), String>(())
+/// ```
+///
 /// # Errors
 /// A snippet that does not exist, a constant that the file does not declare, a binding line that cannot be read.
 pub fn compose(path: &str, text: &str, spec: &[(&str, Value)]) -> Result<Composed, String> {

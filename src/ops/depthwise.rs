@@ -25,6 +25,11 @@ static STRIP_DX: Kernel = kernel!("depthwise_strip_dx.wgsl");
 static STRIP_DW: Kernel = kernel!("depthwise_strip_dw.wgsl");
 
 /// Output size and padding before, for TF "SAME": ceil(n / stride) outputs.
+///
+/// ```
+/// // three outputs, two apart, of three taps each see seven places; the one that six lack is added behind
+/// assert_eq!(cola::ops::depthwise::same_padding(6, 3, 2), (3, 0));
+/// ```
 pub fn same_padding(n: usize, k: usize, stride: usize) -> (usize, usize) {
     let out = n.div_ceil(stride);
     let total = ((out - 1) * stride + k).saturating_sub(n);

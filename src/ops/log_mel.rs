@@ -131,6 +131,20 @@ impl LogMel {
     /// Samples `[N, samples]` to log-mel `[1, N, frames, bands]`: a feature map of one channel, height = time,
     /// width = mel. Signals shorter than a frame give none.
     ///
+    /// ```
+    /// use cola::gpu::{Gpu, GpuOptions};
+    /// use cola::ops::log_mel::LogMel;
+    /// use cola::ops::mel::LogMelConfig;
+    /// use cola::tensor::Tensor;
+    ///
+    /// let gpu = Gpu::open(&GpuOptions::default())?;
+    /// // 0.98 s of silence at 16 kHz
+    /// let silence = Tensor::zeros(&gpu, "silence", &[1, 15_680]);
+    /// let log_mel = LogMel::new(&gpu, LogMelConfig::default()).log_mel(&silence);
+    /// assert_eq!(log_mel.shape(), [1, 1, 96, 64]);
+    /// # Ok::<(), cola::gpu::GpuError>(())
+    /// ```
+    ///
     /// # Panics
     /// When `samples` is not a matrix, or 64 signals pass the adapter's largest binding ([`log_mel_of`] cuts long ones).
     #[track_caller]
