@@ -3,7 +3,45 @@
 use super::config::{ConfigError, Method, OptimizerKind, Precision, SimilarityKind, TrainConfig};
 use crate::nn::backbone::BackboneKind;
 
+/// Keys that only `--method nextcode` reads.
+const OF_CODES: [&str; 12] = [
+    "patch_frames",
+    "patch_bands",
+    "bottleneck",
+    "codes",
+    "codes_steps",
+    "codes_batch",
+    "context",
+    "layers",
+    "width",
+    "heads",
+    "positions",
+    "dropout",
+];
+/// Keys that only the contrastive methods read.
+const OF_CONTRAST: [&str; 7] =
+    ["similarity", "temperature", "learn_temperature", "pooling", "features", "stochastic_depth", "zero_init_residual"];
+
 impl TrainConfig {
+    /// Whether each of these keys, which somebody set by hand, has a say in this configuration.
+    ///
+    /// # Errors
+    /// The first that has none, and what it is for.
+    pub fn check_heard<'a>(&self, keys: impl IntoIterator<Item = &'a str>) -> Result<(), ConfigError> {
+        let codes = self.method == Method::Nextcode;
+        for key in keys {
+            let is_for = match key {
+                _ if OF_CODES.contains(&key) && !codes => "--method nextcode",
+                _ if OF_CONTRAST.contains(&key) && codes => "--method cola and simclr",
+                "temperature" if self.similarity == SimilarityKind::Bilinear => "--similarity cosine",
+                _ => continue,
+            };
+            let flag = key.replace('_', "-");
+            return Err(ConfigError::Range(format!("--{flag} is for {is_for}; leave it out")));
+        }
+        Ok(())
+    }
+
     /// Whether all values are in range and go together.
     ///
     /// # Errors
@@ -81,5 +119,30 @@ impl TrainConfig {
             Some(text) => Err(ConfigError::Range(text)),
             None => self.gpu_options().map(|_| ()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::config::Recipe;
+
+    #[test]
+    fn what_is_set_for_nothing_is_refused() {
+        let of = |method| TrainConfig::of(Recipe::Strong).with_method(method);
+        let refused = |config: &TrainConfig, key| config.check_heard([key]).is_err();
+        let [cola, codes] = [Method::Cola, Method::Nextcode].map(of);
+        for (key, by_cola, by_codes) in
+            [("layers", true, false), ("pooling", false, true), ("temperature", false, true), ("batch", false, false)]
+        {
+            assert_eq!((refused(&cola, key), refused(&codes, key)), (by_cola, by_codes), "{key}");
+        }
+        let error = cola.check_heard(["batch", "codes_steps"]).expect_err("no codes here").to_string();
+        assert!(error.contains("--codes-steps is for --method nextcode"), "{error}");
+        assert!(refused(&TrainConfig::of(Recipe::Standard), "temperature"), "bilinear");
+        // every name is one of a key
+        let keys = cola.to_toml();
+        let named = |key: &&str| keys.lines().any(|line| line.starts_with(&format!("{key} = ")));
+        assert!(OF_CODES.iter().chain(&OF_CONTRAST).all(named), "{keys}");
     }
 }

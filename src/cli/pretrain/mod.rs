@@ -135,7 +135,9 @@ impl Args {
             let Some(init) = init.to_str() else { bail!("{}: the path is not valid UTF-8; rename it", init.display()) };
             given.insert("init".into(), init.into());
         }
+        let set_by_hand: Vec<String> = given.keys().cloned().collect();
         let config = TrainConfig::layered(self.config.as_deref(), given)?;
+        config.check_heard(set_by_hand.iter().map(String::as_str))?;
         let no_data = config.data.as_os_str().is_empty();
         ensure!(self.dry_run || !no_data, "no data: name a folder, or set data in the --config file");
         Ok(config)
