@@ -235,19 +235,23 @@ mod tests {
                     --optimizer adamw --weight-decay 0.1 --clip 1 --similarity cosine --temperature 0.1 --pooling mean \
                     --input-norm none --stochastic-depth 0.1 --zero-init-residual false --precision mixed --seed 9 --held-out 0.1 \
                     --checkpoint-every 7 --cache 1MB --workers 3 --adapter 0 --tier portable --memory-budget 2GB --no-tune --strict \
-                    --chunk 2 --learn-temperature true --augment noise --mixup 0.2 --resize-crop true --mask true --features stages \
-                    --patch-frames 8 --patch-bands 8 --bottleneck 32 --codes 16 --codes-steps 9 --codes-batch 99 --context 192 --layers 2 \
-                    --width 64 --heads 2 --positions learned --dropout 0.1";
+                    --chunk 2 --learn-temperature true --augment noise --mixup 0.2 --resize-crop true --mask true --features stages";
+        let codes = "cola data --out run --method nextcode --patch-frames 8 --patch-bands 8 --bottleneck 32 --codes 16 --codes-steps 9 \
+                     --codes-batch 99 --context 192 --layers 2 --width 64 --heads 2 --positions learned --dropout 0.1";
+        let codes = Only::parse_from(codes.split_whitespace()).args.config().unwrap();
         let config = Only::parse_from(line.split_whitespace()).args.config().unwrap();
         assert_eq!((config.batch, config.minutes, config.epochs, config.strict), (4, 0.5, 0, true));
         assert_eq!((config.cache, config.memory_budget), (Bytes(1_000_000), Bytes(2_000_000_000)));
-        let changed = toml::Table::try_from(&config).unwrap();
-        let default = toml::Table::try_from(TrainConfig::of(Recipe::Standard)).unwrap();
-        let same: Vec<_> = changed.iter().filter(|(key, value)| default[key.as_str()] == **value).collect();
-        assert!(
-            same.iter().all(|(key, _)| ["steps", "method", "symmetric", "encoder"].contains(&key.as_str())),
-            "not set by the line above: {same:?}"
-        );
+        let [config, codes, default] =
+            [config, codes, TrainConfig::of(Recipe::Standard)].map(|config| toml::Table::try_from(config).unwrap());
+        let is_same = |key: &&String| {
+            config[key.as_str()] == default[key.as_str()] && codes[key.as_str()] == default[key.as_str()]
+        };
+        let same: Vec<_> = default.keys().filter(is_same).collect();
+        assert_eq!(same, ["encoder", "steps", "symmetric"], "not set by the lines above");
+        let line = "cola data --out run --layers 2";
+        let error = Only::parse_from(line.split_whitespace()).args.config().unwrap_err().to_string();
+        assert!(error.contains("--layers is for --method nextcode"), "{error}");
         // A VGG has no stochastic depth.
         let config = Only::parse_from("cola data --out run --encoder vgg".split_whitespace()).args.config().unwrap();
         assert_eq!(config.encoder.name(), "vgg");
