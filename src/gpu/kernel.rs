@@ -123,8 +123,9 @@ impl Gpu {
         if let Some(found) = self.kernels().traffic.get(&key) {
             return found.clone();
         }
-        let composed = self.composed(kernel, spec).unwrap_or_else(|message| GpuError::Shader(message).raise());
-        let traffic: Arc<[Traffic]> = traffic_of(&composed.text).into_values().collect();
+        let found = self.composed(kernel, spec).and_then(|composed| traffic_of(&composed.text));
+        let found = found.unwrap_or_else(|message| GpuError::Shader(message).raise());
+        let traffic: Arc<[Traffic]> = found.into_values().collect();
         self.kernels().traffic.insert(key, traffic.clone());
         traffic
     }

@@ -29,10 +29,10 @@ impl Traffic {
 
 /// Of every binding that the composed text declares, by its number.
 ///
-/// # Panics
-/// When the text is not WGSL; it was compiled before.
-pub(super) fn traffic_of(text: &str) -> BTreeMap<u32, Traffic> {
-    let module = naga::front::wgsl::parse_str(text).expect("a kernel that compiles");
+/// # Errors
+/// When the text is not WGSL. It was compiled before, but somebody may have edited the file since.
+pub(super) fn traffic_of(text: &str) -> Result<BTreeMap<u32, Traffic>, String> {
+    let module = naga::front::wgsl::parse_str(text).map_err(|error| error.emit_to_string(text))?;
     let sparse: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("// sparse ")).map(str::trim).collect();
     let mut walk = Walk { module: &module, of: BTreeMap::new(), visited: HashSet::new() };
     module.entry_points.iter().for_each(|entry| walk.block(&entry.function, &entry.function.body));
@@ -42,7 +42,7 @@ pub(super) fn traffic_of(text: &str) -> BTreeMap<u32, Traffic> {
         let traffic = if is_sparse { Traffic::default() } else { walk.of.get(&handle).copied().unwrap_or_default() };
         Some((binding, traffic))
     };
-    module.global_variables.iter().filter_map(of_binding).collect()
+    Ok(module.global_variables.iter().filter_map(of_binding).collect())
 }
 
 struct Walk<'a> {
@@ -165,7 +165,7 @@ fn main() {
 ";
 
     fn passes(text: &str) -> Vec<u64> {
-        traffic_of(text).values().map(|traffic| traffic.passes()).collect()
+        traffic_of(text).expect("it is WGSL").values().map(|traffic| traffic.passes()).collect()
     }
 
     #[test]
@@ -174,5 +174,6 @@ fn main() {
         let weighted = TEXT.replace("= false", "= true").replace("OP: u32 = 1u", "OP: u32 = 0u");
         assert_eq!(passes(&weighted), [1, 1, 2, 1, 0, 1]);
         assert_eq!(passes(&TEXT.replace("// sparse  s", "//")), [1, 1, 2, 0, 1, 0]);
+        assert!(traffic_of("fn main( {").is_err());
     }
 }
