@@ -43,7 +43,14 @@ command -v apt-get >/dev/null || { say "missing:$missing; install them with your
 sudo=""
 [ "$(id -u)" = 0 ] || sudo=sudo
 say "installing$missing with apt-get"
-# A machine that has just started may be updating itself: wait for it.
-$sudo apt-get -o DPkg::Lock::Timeout=600 update -qq
+# A machine that has just started may be updating itself: wait for it. `install` can do so by itself, `update` cannot.
+seconds=600
+until said=$($sudo env LC_ALL=C apt-get update -qq 2>&1); do
+    case "$said" in *"Could not get lock"*) ;; *) seconds=0 ;; esac
+    [ "$seconds" -gt 0 ] || { echo "$said" >&2; exit 1; }
+    [ "$seconds" -lt 600 ] || say "waiting for another apt to end"
+    seconds=$((seconds - 5))
+    sleep 5
+done
 # shellcheck disable=SC2086 # a list of packages
 DEBIAN_FRONTEND=noninteractive $sudo apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends $missing >/dev/null
