@@ -1,6 +1,6 @@
 // ladder/depthwise_1_naive — 3 x 3 convolution, one filter a channel, one output a lane
 // maths    y[c,n,i,j] = Σ_u Σ_v w[c,u,v] x[c,n,i+u-1,j+v-1], zero outside
-// shapes   x, y [C,N,H,W]   w [C,3,3]
+// shapes   x, y [C,N,H,W]; N H W a multiple of 64   w [C,3,3]
 // grid     x: N H W / 64   y: C
 // reads    nine values of x and nine of w an output, two tests of an edge for each
 // backward none: a rung of the ladder that `cola bench ladders` climbs
