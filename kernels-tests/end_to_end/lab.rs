@@ -2,7 +2,10 @@
 
 use super::*;
 use serde_json::Value;
-use std::io::BufRead;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 fn json(path: &str) -> Value {
     serde_json::from_slice(&std::fs::read(path).expect("a file")).expect("JSON")
@@ -59,6 +62,34 @@ fn kernels_are_checked_timed_and_compared() {
     refuse(&output(&format!("bench kernels --compare {}", file("gone.json"))), &["gone.json", "cannot read"]);
 }
 
+/// A program that would go on for ever: it ends with the test, and after two minutes, so that who waits for a word that
+/// never comes does not wait longer.
+struct Watching(Arc<Mutex<Child>>);
+
+impl Watching {
+    fn new(child: Child) -> Watching {
+        let child = Arc::new(Mutex::new(child));
+        let late = child.clone();
+        std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_secs(120));
+            end(&late);
+        });
+        Watching(child)
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        end(&self.0);
+    }
+}
+
+fn end(child: &Mutex<Child>) {
+    let mut child = child.lock().expect("nobody panics with it");
+    let _ = child.kill(); // it may have ended
+    child.wait().expect("it ends");
+}
+
 /// What a child says, a line at a time, up to one that contains a text.
 fn wait_for(lines: &mut impl Iterator<Item = std::io::Result<String>>, text: &str) -> String {
     let mut said = String::new();
@@ -83,8 +114,9 @@ fn a_kernel_is_watched() {
     let before = std::fs::read_to_string(&file).expect("a shader");
     let options = "tanh --segments 2 --repeats 2";
     let mut watch = cola(&format!("watch {} {options}", file.display()));
-    let mut child = watch.stdout(std::process::Stdio::piped()).spawn().expect("the program starts");
-    let mut lines = std::io::BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let mut child = watch.stdout(Stdio::piped()).spawn().expect("the program starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let child = Watching::new(child);
     wait_for(&mut lines, "right, off by 0e0");
     for (from, to, answers) in [
         ("tanh(x[i])", "1.001 * tanh(x[i])", "WRONG, off by 1e-3"),
@@ -96,8 +128,7 @@ fn a_kernel_is_watched() {
         std::fs::write(&file, before.replace(from, to)).expect("a shader");
         wait_for(&mut lines, answers);
     }
-    child.kill().expect("it runs");
-    child.wait().expect("it ends");
+    drop(child);
 
     std::fs::write(&file, before.replace("tanh(x[i])", "1.001 * tanh(x[i])")).expect("a shader");
     let out = output(&format!("watch {} {options} --once", file.display()));
