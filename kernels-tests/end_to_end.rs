@@ -109,7 +109,7 @@ fn learning_probing_embedding_reporting() {
     let ranks = once.lines().find(|line| line.starts_with("effective rank of ")).expect("a line of ranks");
     let (_, ranks) = ranks.split_once("stage by stage: ").expect("stages");
     let ranks: Vec<f64> = ranks.split(' ').map(|rank| rank.parse().expect("a number")).collect();
-    assert!(ranks.len() == 7 && ranks.iter().all(|rank| (1.0..256.0).contains(rank)), "{ranks:?}");
+    assert!(ranks.len() == 8 && ranks.iter().all(|rank| (1.0..256.0).contains(rank)), "{ranks:?}");
     assert_eq!(once, probe(""), "the same seed gives the same accuracy");
     let statistics = probe("--features logmel-stats");
     assert!(statistics.contains("log-mel statistics"), "{statistics}");
@@ -120,9 +120,9 @@ fn learning_probing_embedding_reporting() {
     let bell = sounds().join("test/bell/0003.wav").display().to_string();
     let npy = file("x.npy");
     let said = succeed(&format!("embed {} {task}/test --out {npy} --nearest {bell} --count 3", run.display()));
-    assert!(said.contains("wrote 12 vectors of 6016") && said.lines().count() == 6, "{said}");
+    assert!(said.contains("wrote 12 vectors of 6208") && said.lines().count() == 6, "{said}");
     assert_eq!(std::fs::read_to_string(file("x.csv")).expect("names").lines().count(), 13);
-    assert_eq!(std::fs::metadata(&npy).expect("vectors").len(), 128 + 12 * 6016 * 4);
+    assert_eq!(std::fs::metadata(&npy).expect("vectors").len(), 128 + 12 * 6208 * 4);
     let segments = succeed(&format!("embed {} {task}/test --out {npy} --segments", run.display()));
     assert!(!segments.contains("wrote 12 "), "{segments}");
 

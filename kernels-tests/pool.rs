@@ -1,9 +1,9 @@
-//! max_pool.wgsl, max_pool_dx.wgsl, max_pool_2x2.wgsl, max_pool_2x2_dx.wgsl, mean_pool.wgsl, mean_pool_dx.wgsl, pool_time.wgsl
+//! max_pool.wgsl, max_pool_dx.wgsl, max_pool_2x2.wgsl, max_pool_2x2_dx.wgsl, mean_pool.wgsl, mean_pool_dx.wgsl, pool_time.wgsl, time_statistics.wgsl
 
 use crate::harness::{assert_close, check_op, data, input, on_every_device};
 use cola::gpu::{Gpu, GpuOptions};
 use cola::ops::elementwise::reshape;
-use cola::ops::pool::{max_pool, max_pool_2x2, mean_pool, pool_time};
+use cola::ops::pool::{max_pool, max_pool_2x2, mean_pool, pool_time, time_statistics};
 use cola::tape::{Ctx, Tape, Var};
 use cola::tensor::Tensor;
 
@@ -74,25 +74,41 @@ fn a_nan_is_not_lost() {
     });
 }
 
+fn mean(v: &[f64]) -> f64 {
+    v.iter().sum::<f64>() / v.len() as f64
+}
+
+fn deviation(v: &[f64]) -> f64 {
+    mean(&v.iter().map(|x| (x - mean(v)).powi(2)).collect::<Vec<_>>()).sqrt()
+}
+
+fn deviation_of_step(v: &[f64]) -> f64 {
+    let steps: Vec<f64> = v.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    if steps.is_empty() { 0.0 } else { deviation(&steps) }
+}
+
 #[test]
 fn time_is_pooled_by_channel_and_frequency() {
+    type Of = fn(&[f64]) -> f64;
+    let most: Of = |v| v.iter().copied().fold(f64::MIN, f64::max);
+    let ops: [(&str, fn(&Tensor) -> Tensor, &[Of]); 2] = [
+        ("pool_time", pool_time, &[mean, most]),
+        ("time_statistics", time_statistics, &[mean, deviation, deviation_of_step]),
+    ];
     let check = |gpu: &Gpu, [c, n, h, w]: [usize; 4]| {
         let x = data(3, c * n * h * w);
-        let at = |row: usize, sample: usize| {
+        let over_time = |row: usize, sample: usize| -> Vec<f64> {
             let first = (row / w * n + sample) * h * w + row % w;
-            (0..h).map(move |t| first + t * w).collect::<Vec<_>>()
+            (0..h).map(|t| f64::from(x[first + t * w])).collect()
         };
-        let mut want = Vec::new();
-        for op in
-            [|v: &[f64]| v.iter().sum::<f64>() / v.len() as f64, |v: &[f64]| v.iter().fold(f64::MIN, |a, &b| a.max(b))]
-        {
-            for (row, sample) in (0..c * w).flat_map(|row| (0..n).map(move |sample| (row, sample))) {
-                want.push(op(&at(row, sample).iter().map(|&i| f64::from(x[i])).collect::<Vec<_>>()));
-            }
+        for (name, op, parts) in ops {
+            let at = (0..c * w).flat_map(|row| (0..n).map(move |sample| (row, sample)));
+            let all: Vec<Vec<f64>> = at.map(|(row, sample)| over_time(row, sample)).collect();
+            let want: Vec<f64> = parts.iter().flat_map(|part| all.iter().map(move |values| part(values))).collect();
+            let y = op(&Tensor::from_slice(gpu, &[c, n, h, w], &x));
+            assert_eq!(y.shape(), [parts.len() * c * w, n]);
+            assert_close(name, &y.read(), &want, 1e-6);
         }
-        let y = pool_time(&Tensor::from_slice(gpu, &[c, n, h, w], &x));
-        assert_eq!(y.shape(), [2 * c * w, n]);
-        assert_close("pool_time", &y.read(), &want, 1e-6);
     };
     on_every_device(|gpu| {
         [[3, 5, 7, 2], [1, 1, 1, 1], [16, 3, 48, 32], [40, 33, 3, 2]].into_iter().for_each(|shape| check(gpu, shape));

@@ -27,7 +27,7 @@ fn a_vgg_is_trained_and_used() {
     succeed(&format!("transfer {run} {task} --mode finetune --epochs 1 --batch 8"));
     let out = folder.path().join("x.npy");
     let said = succeed(&format!("embed {run} {task}/test --out {}", out.display()));
-    assert!(said.contains("wrote 12 vectors of 9216"), "{said}");
+    assert!(said.contains("wrote 12 vectors of 9408"), "{said}");
 
     // one network's run gives the other a supervised row, in a folder of its own
     let with =

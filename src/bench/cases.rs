@@ -23,7 +23,7 @@ use crate::ops::layer_norm::layer_norm;
 use crate::ops::log_mel::LogMel;
 use crate::ops::matmul::{linear, matmul_tn};
 use crate::ops::mel::LogMelConfig;
-use crate::ops::pool::{max_pool, max_pool_2x2, mean_pool, pool_time};
+use crate::ops::pool::{max_pool, max_pool_2x2, mean_pool, pool_time, time_statistics};
 use crate::ops::reduce::sum_squares;
 use crate::ops::residual::residual;
 use crate::ops::se::gate;
@@ -281,6 +281,10 @@ fn without_gradients(segments: usize) -> Vec<Case> {
         Case::plain("pool_time b2 24 x 24x16".into(), move |gpu| {
             let x = random(gpu, 0, &[24, n, 24, 16]);
             move |_| vec![pool_time(&x)]
+        }),
+        Case::plain("time_statistics 96x64".into(), move |gpu| {
+            let x = features(gpu);
+            move |_| vec![time_statistics(&x)]
         }),
         Case::plain("moments 96x64, read back".into(), move |gpu| {
             let x = features(gpu);

@@ -34,8 +34,8 @@ Examples:
 /// As an ONNX file: evaluation mode, 32-bit floats, any number of segments at a time
 ///
 /// The graph takes `samples` [N, 15680], 0.98 s at 16 kHz at any level, and gives `embedding` [N, F], the vectors that
-/// embed writes: F is 1280 for a pooled map of an EfficientNet, 6016 for the
-/// features of all its stages. With --no-front-end it takes
+/// embed writes: F is 1280 for a pooled map of an EfficientNet, 6208 for log-mel statistics and the features of all its stages.
+/// With --no-front-end it takes
 /// `log_mel` [N, 1, 96, 64] instead, the natural logarithm as it is; its scaling is part of the graph. The file's
 /// metadata say how the log-mel is computed. No device is needed.
 #[derive(clap::Args)]

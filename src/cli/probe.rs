@@ -133,7 +133,7 @@ impl Args {
         println!("{}", neighbours.in_words());
         let some = vectors.some(RANKED);
         let ranks: Vec<String> = some.ranks(&parts).iter().map(|rank| format!("{rank:.1}")).collect();
-        let stages = if ranks.len() > 1 { ", stage by stage" } else { "" };
+        let stages = if ranks.len() > 1 { ", log-mel statistics and stage by stage" } else { "" };
         println!("effective rank of {} vectors{stages}: {}", some.rows.len(), ranks.join(" "));
         println!("confusion matrix: {} and {}", table.display(), picture.display());
         add_record(&folder.join(format!("{name}.json")), ProbeRecord { score, confusion, seed: self.seed })?;

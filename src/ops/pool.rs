@@ -13,6 +13,7 @@ static MAX_2X2_DX: Kernel = kernel!("max_pool_2x2_dx.wgsl");
 static MEAN: Kernel = kernel!("mean_pool.wgsl");
 static MEAN_DX: Kernel = kernel!("mean_pool_dx.wgsl");
 static TIME: Kernel = kernel!("pool_time.wgsl");
+static TIME_STATISTICS: Kernel = kernel!("time_statistics.wgsl");
 
 const WG: usize = 64;
 
@@ -112,16 +113,28 @@ pub fn mean_pool(cx: &Ctx, x: &Var) -> Var {
 /// y: `[2 C W, N]`. Without a gradient: it is for probing a frozen encoder.
 #[track_caller]
 pub fn pool_time(x: &Tensor) -> Tensor {
+    over_time(x, &TIME, 2, 2)
+}
+
+/// Over time, of every channel and frequency: the mean, then the standard deviation, then that of the step from one frame
+/// to the next; x: `[C, N, H, W]` with time as height, y: `[3 C W, N]`. Without a gradient, as [`pool_time`].
+#[track_caller]
+pub fn time_statistics(x: &Tensor) -> Tensor {
+    over_time(x, &TIME_STATISTICS, 3, 8)
+}
+
+/// `kernel` makes `parts` numbers of every channel and frequency, in `flops` operations an element.
+fn over_time(x: &Tensor, kernel: &'static Kernel, parts: usize, flops: usize) -> Tensor {
     let [c, n, h, w] = x.dims4();
-    let y = Tensor::empty(x.gpu(), "pool_time", &[2 * c * w, n]);
+    let y = Tensor::empty(x.gpu(), "over time", &[parts * c * w, n]);
     for (start, rows) in split_rows(x.gpu(), c, n * h * w) {
-        let part = Tensor::empty(x.gpu(), "pool_time", &[2 * rows * w, n]);
+        let some = Tensor::empty(x.gpu(), "over time", &[parts * rows * w, n]);
         let params = [u(rows), u(n), u(h), u(w)];
         let grid = [groups(rows * n * w, WG), 1, 1];
-        x.gpu().run(&TIME, &[], &params, &[&x.rows(start, rows), &part], grid, (2 * rows * n * h * w) as u64);
-        for half in 0..2 {
-            let from = part.slice(half * rows * w * n, &[rows * w, n]);
-            y.slice((half * c + start) * w * n, &[rows * w, n]).copy_from(&from);
+        x.gpu().run(kernel, &[], &params, &[&x.rows(start, rows), &some], grid, (flops * rows * n * h * w) as u64);
+        for part in 0..parts {
+            let from = some.slice(part * rows * w * n, &[rows * w, n]);
+            y.slice((part * c + start) * w * n, &[rows * w, n]).copy_from(&from);
         }
     }
     y

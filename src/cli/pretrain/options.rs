@@ -107,8 +107,9 @@ pub struct Overrides {
     #[arg(long, value_parser = ["max", "mean", "maxmean"])]
     pooling: Option<String>,
 
-    /// What probe, embed and map take from the trained encoder: the last map pooled, or mean and maximum over time
-    /// behind each of its stages, 6016 features of an EfficientNet, 9216 of a VGG [default: stages, paper and standard pooled]
+    /// What probe, embed and map take from the trained encoder: the last map pooled, or log-mel statistics and
+    /// mean and maximum over time behind each of its stages, 6208 features of an EfficientNet, 9408 of a VGG [default:
+    /// stages, paper and standard pooled]
     #[arg(long, value_parser = ["pooled", "stages"])]
     features: Option<String>,
 

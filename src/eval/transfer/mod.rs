@@ -161,7 +161,7 @@ pub const PAPER_LR: f64 = 1e-3;
 impl FitConfig {
     /// Adam's learning rate for a linear layer on vectors of `features` numbers: what was asked for, otherwise the
     /// paper's, divided by how many times the paper's 1280 features there are. Adam moves every weight alike, and so a
-    /// logit by the rate times the number of features: with 6016 of them the paper's rate jumps from answer to answer.
+    /// logit by the rate times the number of features: with 6208 of them the paper's rate jumps from answer to answer.
     pub fn head_lr(&self, features: usize) -> f64 {
         let times = features as f64 / efficientnet::FEATURES as f64;
         self.lr.unwrap_or(PAPER_LR / times.max(1.0))
@@ -242,8 +242,8 @@ mod tests {
     fn a_step_moves_logits_of_long_vectors_no_further() {
         let fit = FitConfig::default();
         assert_eq!([64, 1280].map(|features| fit.head_lr(features)), [1e-3, 1e-3]);
-        assert_eq!(6016.0 * fit.head_lr(6016), 1280.0 * 1e-3);
-        assert_eq!(FitConfig { lr: Some(0.5), ..fit }.head_lr(6016), 0.5, "what was asked for");
+        assert_eq!(6208.0 * fit.head_lr(6208), 1280.0 * 1e-3);
+        assert_eq!(FitConfig { lr: Some(0.5), ..fit }.head_lr(6208), 0.5, "what was asked for");
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Sounds in, vectors out, until the input ends: for a process that would not start the program for every sound.
 //!
 //! ```text
-//! out  {"sample_rate_hz": 16000, "features": 6016, "hop_ms": 50.0}
+//! out  {"sample_rate_hz": 16000, "features": 6208, "hop_ms": 50.0}
 //! in   {"kind": "scene" or "timestamps", "sounds": 2, "samples": 32000}   then sounds x samples f32, little-endian
-//! out  {"shape": [2, 6016] or [2, 41, 6016]}                              then so many f32
+//! out  {"shape": [2, 6208] or [2, 41, 6208]}                              then so many f32
 //!   or {"error": "..."}
 //! ```
 //!

@@ -104,18 +104,38 @@ pub fn pool(graph: &mut Graph, maps: &Maps, pooling: Pooling) -> Value {
     }
 }
 
-/// [`Features::Stages`](crate::nn::backbone::Features::Stages) `[N, F]`.
-pub fn pool_stages(graph: &mut Graph, maps: &Maps) -> Value {
-    let mut parts = Vec::new();
+/// [`Features::Stages`](crate::nn::backbone::Features::Stages) `[N, F]` of x `[N, 1, height, width]`.
+pub fn pool_stages(graph: &mut Graph, x: &Value, maps: &Maps, frames: usize) -> Value {
+    let frames_from = |graph: &mut Graph, name: &str, from: usize| {
+        let bounds = [("starts", from), ("ends", from + frames - 1), ("axes", 2)];
+        let bounds = bounds.map(|(bound, value)| graph.integers(&format!("{name}.{bound}"), &[value as i64]));
+        let inputs: Vec<&Value> = std::iter::once(x).chain(&bounds).collect();
+        graph.node("Slice", name, &inputs, Vec::new())
+    };
+    let before = frames_from(graph, "log_mel.step.before", 0);
+    let after = frames_from(graph, "log_mel.step.after", 1);
+    let step = graph.node("Sub", "log_mel.step", &[&after, &before], Vec::new());
+    let mut parts = vec![over_time(graph, "ReduceMean", "log_mel.mean", x)];
+    for (name, values) in [("log_mel.deviation", x), ("log_mel.step.deviation", &step)] {
+        let keep = vec![ints("axes", &[2])];
+        let mean = graph.node("ReduceMean", &format!("{name}.mean"), &[values], keep);
+        let off = graph.node("Sub", &format!("{name}.off"), &[values, &mean], Vec::new());
+        let squares = graph.node("Mul", &format!("{name}.squares"), &[&off, &off], Vec::new());
+        let variance = over_time(graph, "ReduceMean", &format!("{name}.variance"), &squares);
+        parts.push(graph.node("Sqrt", name, &[&variance], Vec::new()));
+    }
     for (stage, map) in maps.stages.iter().enumerate() {
         for (op, name) in [("ReduceMean", "mean"), ("ReduceMax", "max")] {
-            let over_time = vec![ints("axes", &[2]), int("keepdims", 0)];
-            let name = format!("stage{stage}.{name}");
-            let pooled = graph.node(op, &format!("{name}.map"), &[&map.value], over_time);
-            parts.push(graph.node("Flatten", &name, &[&pooled], Vec::new()));
+            parts.push(over_time(graph, op, &format!("stage{stage}.{name}"), &map.value));
         }
     }
     graph.node("Concat", "stages", &parts.iter().collect::<Vec<_>>(), vec![int("axis", 1)])
+}
+
+/// `op` over the second last axis of `[N, C, H, W]`, as `[N, C W]`.
+fn over_time(graph: &mut Graph, op: &str, name: &str, x: &Value) -> Value {
+    let map = graph.node(op, &format!("{name}.map"), &[x], vec![ints("axes", &[2]), int("keepdims", 0)]);
+    graph.node("Flatten", name, &[&map], Vec::new())
 }
 
 impl Builder<'_> {

@@ -77,7 +77,7 @@ impl Encoder<'_> {
         let maps = encoder::maps(&mut graph, self.weights, self.kind, &x, [frames, bands]);
         let embedding = match self.features {
             Features::Pooled => encoder::pool(&mut graph, &maps, self.pooling),
-            Features::Stages => encoder::pool_stages(&mut graph, &maps),
+            Features::Stages => encoder::pool_stages(&mut graph, &x, &maps, frames),
         };
         let features = self.kind.features(self.features, self.pooling);
         let doc = format!("a vector of {features} features a segment; average those of a clip");
@@ -93,7 +93,9 @@ impl Encoder<'_> {
         ]);
         match self.features {
             Features::Pooled => metadata.push(("pooling", self.pooling.to_string())),
-            Features::Stages => metadata.push(("pooling", "stages: mean and maximum over time".into())),
+            Features::Stages => {
+                metadata.push(("pooling", "log-mel statistics, then of each stage mean and maximum over time".into()))
+            }
         }
         metadata.extend(notes.iter().cloned());
         graph.into_file(io, output, &metadata)
