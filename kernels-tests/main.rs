@@ -19,6 +19,7 @@ mod elementwise;
 mod embedding;
 mod features;
 mod fft;
+mod frozen_stages;
 mod fused;
 mod griffin_lim;
 mod harness;

@@ -89,9 +89,10 @@ fn deviation_of_step(v: &[f64]) -> f64 {
 
 #[test]
 fn time_is_pooled_by_channel_and_frequency() {
+    type Op = fn(&Tensor) -> Tensor;
     type Of = fn(&[f64]) -> f64;
     let most: Of = |v| v.iter().copied().fold(f64::MIN, f64::max);
-    let ops: [(&str, fn(&Tensor) -> Tensor, &[Of]); 2] = [
+    let ops: [(&str, Op, &[Of]); 2] = [
         ("pool_time", pool_time, &[mean, most]),
         ("time_statistics", time_statistics, &[mean, deviation, deviation_of_step]),
     ];

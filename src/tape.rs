@@ -156,17 +156,24 @@ pub struct Ctx<'a> {
     /// Blocks run in fused ops, which keep raw convolution outputs only; `false` takes the plain ops one by one, which
     /// are the reference that the fused ones are tested against.
     pub fused: bool,
+    /// The first stages of an encoder, which are run without a tape and in evaluation mode: they stay as they are.
+    pub frozen_stages: usize,
 }
 
 impl<'a> Ctx<'a> {
     /// Training mode with a tape.
     pub fn training(gpu: &'a Gpu, tape: &'a Tape) -> Ctx<'a> {
-        Ctx { gpu, tape: Some(tape), training: true, fused: true, storage: Storage::F32 }
+        Ctx { gpu, tape: Some(tape), training: true, fused: true, storage: Storage::F32, frozen_stages: 0 }
     }
 
     /// Evaluation mode without a tape.
     pub fn inference(gpu: &'a Gpu) -> Ctx<'a> {
-        Ctx { gpu, tape: None, training: false, fused: true, storage: Storage::F32 }
+        Ctx { gpu, tape: None, training: false, fused: true, storage: Storage::F32, frozen_stages: 0 }
+    }
+
+    /// What stage `stage` of an encoder runs in, counted from 0.
+    pub fn of_stage(&self, stage: usize) -> Ctx<'a> {
+        if stage < self.frozen_stages { Ctx { tape: None, training: false, ..*self } } else { *self }
     }
 
     /// How the raw output of a 1x1 convolution with `columns` elements a channel is stored: as the context has it, where

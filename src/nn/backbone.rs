@@ -76,6 +76,14 @@ impl BackboneKind {
         }
     }
 
+    /// How many stages it has.
+    pub fn stages(self) -> usize {
+        match self {
+            BackboneKind::EfficientnetB0 => efficientnet::stage_features().len(),
+            BackboneKind::Vgg => vgg::stage_features().len(),
+        }
+    }
+
     /// Length of a vector of a segment.
     pub fn features(self, features: Features, pooling: Pooling) -> usize {
         self.parts(features, pooling).iter().sum()

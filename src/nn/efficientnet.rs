@@ -147,12 +147,14 @@ impl EfficientNet {
         let (weight, bn) = &self.stem;
         let (first, rest) = self.blocks.split_first().expect("sixteen blocks");
         let [_, n, h, w] = x.value.dims4();
-        let storage = first.raw_storage(cx, [STEM_CHANNELS, n, h.div_ceil(2), w.div_ceil(2)]);
-        let raw = conv_stem(cx, x, weight, 2, storage);
-        let mut y = first.forward_raw(cx, &raw, bn);
+        let of_first = &cx.of_stage(0);
+        let storage = first.raw_storage(of_first, [STEM_CHANNELS, n, h.div_ceil(2), w.div_ceil(2)]);
+        let raw = conv_stem(of_first, x, weight, 2, storage);
+        let mut y = first.forward_raw(of_first, &raw, bn);
         see(&y);
-        for (b, block) in rest.iter().enumerate() {
-            y = block.forward(cx, &y, drop.and_then(|masks| masks.of_block(b + 1)));
+        let stages = STAGES.iter().enumerate().flat_map(|(s, stage)| std::iter::repeat_n(s, stage.repeats)).skip(1);
+        for ((b, block), stage) in rest.iter().enumerate().zip(stages) {
+            y = block.forward(&cx.of_stage(stage), &y, drop.and_then(|masks| masks.of_block(b + 1)));
             see(&y);
         }
         y

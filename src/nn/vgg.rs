@@ -76,6 +76,7 @@ impl Vgg {
     pub fn maps(&self, cx: &Ctx, x: &Var, mut see: impl FnMut(&Var)) -> Var {
         let mut y = x.clone();
         for (s, stage) in self.stages.iter().enumerate() {
+            let cx = &cx.of_stage(s);
             for (i, (weight, bn)) in stage.iter().enumerate() {
                 let storage = cx.raw_storage(y.value.len() / y.value.shape()[0]);
                 let raw = match (s, i) {

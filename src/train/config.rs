@@ -332,8 +332,12 @@ mod tests {
             let error = TrainConfig::layered(Some(&file), Table::new()).unwrap_err().to_string();
             assert!(parts.iter().all(|part| error.contains(part)) && !error.contains('\n'), "{error}");
         }
-        for (text, part) in [("batch = 1", "--batch"), ("steps = 1\nepochs = 1", "one of"), ("tier = \"fast\"", "tier")]
-        {
+        for (text, part) in [
+            ("batch = 1", "--batch"),
+            ("steps = 1\nepochs = 1", "one of"),
+            ("tier = \"fast\"", "tier"),
+            ("frozen_stages = 7", "at most 6"),
+        ] {
             let error = TrainConfig::layered(None, given(text)).unwrap_err().to_string();
             assert!(error.contains(part), "{error}");
         }

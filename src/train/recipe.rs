@@ -55,6 +55,8 @@ pub struct TrainConfig {
 
     /// The network that is trained, with `cola` and `simclr`.
     pub encoder: BackboneKind,
+    /// Its first stages that stay as they start.
+    pub frozen_stages: usize,
     /// How two projected segments are compared.
     pub similarity: SimilarityKind,
     /// Divides the cosine; the bilinear similarity has none.
@@ -243,6 +245,7 @@ impl TrainConfig {
             resize_crop: false,
             mask: false,
             encoder: BackboneKind::EfficientnetB0,
+            frozen_stages: 0,
             similarity: SimilarityKind::Bilinear,
             temperature: 0.2,
             learn_temperature: false,

@@ -19,8 +19,16 @@ const OF_CODES: [&str; 12] = [
     "dropout",
 ];
 /// Keys that only the contrastive methods read.
-const OF_CONTRAST: [&str; 7] =
-    ["similarity", "temperature", "learn_temperature", "pooling", "features", "stochastic_depth", "zero_init_residual"];
+const OF_CONTRAST: [&str; 8] = [
+    "frozen_stages",
+    "similarity",
+    "temperature",
+    "learn_temperature",
+    "pooling",
+    "features",
+    "stochastic_depth",
+    "zero_init_residual",
+];
 
 impl TrainConfig {
     /// Whether each of these keys, which somebody set by hand, has a say in this configuration.
@@ -89,6 +97,14 @@ impl TrainConfig {
             (
                 self.encoder.has_shortcuts() || (self.stochastic_depth == 0.0 && !self.zero_init_residual),
                 "--stochastic-depth and --zero-init-residual are for blocks with a shortcut, and a VGG has none: leave them out",
+            ),
+            (
+                self.frozen_stages < self.encoder.stages(),
+                "--frozen-stages must leave a stage to train: at most 6 of an EfficientNet, 4 of a VGG",
+            ),
+            (
+                self.frozen_stages == 0 || self.weight_decay == 0.0,
+                "--weight-decay would shrink the weights that --frozen-stages leaves as they are: leave one of them out",
             ),
             (
                 !self.learn_temperature || self.similarity == SimilarityKind::Cosine,

@@ -36,6 +36,8 @@ pub struct State {
     /// How a step stores what it keeps for the way back.
     storage: Storage,
     augment: Augment,
+    /// Stages of the encoder that stay as they are.
+    frozen_stages: usize,
     /// Pairs in a chunk, 0 for all.
     chunk: usize,
     targets: Targets,
@@ -52,6 +54,7 @@ impl State {
             front_end: FrontEnd::new(gpu, norm),
             storage: config.precision.storage(),
             augment: Augment::new(config),
+            frozen_stages: config.frozen_stages,
             chunk: config.chunk,
             targets: Targets::new(gpu, config.batch, config.contrast()),
         }
@@ -66,7 +69,8 @@ impl State {
 
     /// Training mode: raw maps are kept as the configuration has it.
     fn training<'a>(&'a self, tape: Option<&'a Tape>) -> Ctx<'a> {
-        Ctx { storage: self.storage, tape, training: true, ..Ctx::inference(&self.gpu) }
+        let State { storage, frozen_stages, .. } = *self;
+        Ctx { storage, frozen_stages, tape, training: true, ..Ctx::inference(&self.gpu) }
     }
 }
 

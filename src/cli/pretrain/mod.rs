@@ -248,13 +248,14 @@ mod tests {
             config[key.as_str()] == default[key.as_str()] && codes[key.as_str()] == default[key.as_str()]
         };
         let same: Vec<_> = default.keys().filter(is_same).collect();
-        assert_eq!(same, ["encoder", "steps", "symmetric"], "not set by the lines above");
+        assert_eq!(same, ["encoder", "frozen_stages", "steps", "symmetric"], "not set by the lines above");
         let line = "cola data --out run --layers 2";
         let error = Only::parse_from(line.split_whitespace()).args.config().unwrap_err().to_string();
         assert!(error.contains("--layers is for --method nextcode"), "{error}");
         // A VGG has no stochastic depth.
-        let config = Only::parse_from("cola data --out run --encoder vgg".split_whitespace()).args.config().unwrap();
-        assert_eq!(config.encoder.name(), "vgg");
+        let line = "cola data --out run --encoder vgg --frozen-stages 4";
+        let config = Only::parse_from(line.split_whitespace()).args.config().unwrap();
+        assert_eq!((config.encoder.name(), config.frozen_stages), ("vgg", 4));
         // Two that exclude each other.
         for (line, method) in [("--symmetric true", Method::Cola), ("--method simclr", Method::Simclr)] {
             let line = format!("cola data --out run {line}");

@@ -75,6 +75,11 @@ pub struct Overrides {
     #[arg(long, value_parser = ["efficientnet-b0", "vgg"])]
     encoder: Option<String>,
 
+    /// Leave so many of the first stages, of 7 of an EfficientNet or 5 of a VGG, as they start: at random, or as --init
+    /// has them. Steps are faster and take less memory [default: 0]
+    #[arg(long, value_name = "STAGES")]
+    frozen_stages: Option<usize>,
+
     /// How two segments are compared [default: cosine, paper and standard bilinear]
     #[arg(long, value_parser = ["bilinear", "cosine"])]
     similarity: Option<String>,
