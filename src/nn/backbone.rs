@@ -78,9 +78,14 @@ impl BackboneKind {
 
     /// How many stages it has.
     pub fn stages(self) -> usize {
+        self.stage_features().len()
+    }
+
+    /// What each stage adds to [`Features::Stages`].
+    fn stage_features(self) -> Vec<usize> {
         match self {
-            BackboneKind::EfficientnetB0 => efficientnet::stage_features().len(),
-            BackboneKind::Vgg => vgg::stage_features().len(),
+            BackboneKind::EfficientnetB0 => efficientnet::stage_features(),
+            BackboneKind::Vgg => vgg::stage_features(),
         }
     }
 
@@ -91,12 +96,10 @@ impl BackboneKind {
 
     /// Lengths of its parts: with [`Features::Stages`] the log-mel's and one a stage.
     pub fn parts(self, features: Features, pooling: Pooling) -> Vec<usize> {
-        let stages = match (features, self) {
-            (Features::Pooled, _) => return vec![pooling.features(self.channels())],
-            (Features::Stages, BackboneKind::EfficientnetB0) => efficientnet::stage_features(),
-            (Features::Stages, BackboneKind::Vgg) => vgg::stage_features(),
-        };
-        std::iter::once(3 * LogMelConfig::default().bands).chain(stages).collect()
+        match features {
+            Features::Pooled => vec![pooling.features(self.channels())],
+            Features::Stages => [vec![3 * LogMelConfig::default().bands], self.stage_features()].concat(),
+        }
     }
 }
 

@@ -124,6 +124,7 @@ pub fn time_statistics(x: &Tensor) -> Tensor {
 }
 
 /// `kernel` makes `parts` numbers of every channel and frequency, in `flops` operations an element.
+#[track_caller]
 fn over_time(x: &Tensor, kernel: &'static Kernel, parts: usize, flops: usize) -> Tensor {
     let [c, n, h, w] = x.dims4();
     let y = Tensor::empty(x.gpu(), "over time", &[parts * c * w, n]);
