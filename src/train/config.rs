@@ -315,8 +315,12 @@ mod tests {
                 let config =
                     TrainConfig::layered(None, given).unwrap_or_else(|e| panic!("{recipe:?}, {method:?}: {e}"));
                 assert_eq!((config.recipe, config.method), (recipe, method));
+                let is_default = (recipe, method) == (Recipe::Strong, Method::Cola);
+                assert_eq!(config.frozen_stages, if is_default { 5 } else { 0 }, "{recipe:?}, {method:?}");
             }
         }
+        let vgg = TrainConfig::layered(None, given("encoder = \"vgg\"")).unwrap();
+        assert_eq!(vgg.frozen_stages, 0, "it has but 5");
     }
 
     #[test]

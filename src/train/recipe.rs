@@ -166,6 +166,8 @@ impl TrainConfig {
                 temperature: 0.1,
                 // What the loss has no use for is dropped on the way to the last map, but is what some tasks ask for.
                 features: Features::Stages,
+                // At random they tell words and languages apart better than after some hundred steps.
+                frozen_stages: 5,
                 ..TrainConfig::of(Recipe::Standard)
             },
             Recipe::Standard => TrainConfig {
@@ -194,6 +196,8 @@ impl TrainConfig {
             Method::Simclr => TrainConfig {
                 method,
                 augment: Augmentation::DEFAULT.to_vec(),
+                // Pairs were measured to gain by frozen stages, views were not.
+                frozen_stages: 0,
                 // The bilinear similarity compares in one direction only.
                 similarity: SimilarityKind::Cosine,
                 temperature: 0.1,
@@ -201,6 +205,7 @@ impl TrainConfig {
             },
             Method::Nextcode => TrainConfig {
                 method,
+                frozen_stages: 0,
                 // The paper's noise tells a positive from its anchor; here is neither.
                 noise: 0.0,
                 // Auto-encoder and k-means want numbers of about 1.
@@ -215,11 +220,14 @@ impl TrainConfig {
         }
     }
 
-    /// The same for another encoder: without shortcuts there is nothing to skip or to silence.
+    /// The same for another encoder: without shortcuts there is nothing to skip or to silence, and which stages of a VGG
+    /// had better stay as they start has not been measured.
     pub fn with_encoder(self, encoder: BackboneKind) -> TrainConfig {
         match encoder.has_shortcuts() {
             true => TrainConfig { encoder, ..self },
-            false => TrainConfig { encoder, stochastic_depth: 0.0, zero_init_residual: false, ..self },
+            false => {
+                TrainConfig { encoder, stochastic_depth: 0.0, zero_init_residual: false, frozen_stages: 0, ..self }
+            }
         }
     }
 

@@ -104,7 +104,7 @@ impl TrainConfig {
             ),
             (
                 self.frozen_stages == 0 || self.weight_decay == 0.0,
-                "--weight-decay would shrink the weights that --frozen-stages leaves as they are: leave one of them out",
+                "--weight-decay would shrink the weights that --frozen-stages leaves as they are: leave it out, or give --frozen-stages 0",
             ),
             (
                 !self.learn_temperature || self.similarity == SimilarityKind::Cosine,

@@ -100,6 +100,7 @@ impl Args {
         here.write(run)?;
         let mut skipped = found.skipped.clone();
         println!("# data: {}", describe(&found));
+        note_frozen_in_long_runs(&config, found.clips.len());
         report_skipped(run, &skipped)?;
 
         static STOP: AtomicBool = AtomicBool::new(false);
@@ -170,6 +171,19 @@ fn report_skipped(run: &Path, skipped: &[(PathBuf, AudioError)]) -> Result<()> {
     write_csv(&list, &["file", "reason"], rows)?;
     eprintln!("{} files left out in all; the list is {}", skipped.len(), list.display());
     Ok(())
+}
+
+/// What helps a short run may hold a long one back.
+fn note_frozen_in_long_runs(config: &TrainConfig, clips: usize) {
+    const MEASURED_PAIRS: u64 = 450 * 64;
+    let pairs = (config.steps * config.batch as u64).max(config.epochs * clips as u64);
+    if config.frozen_stages > 0 && pairs > 10 * MEASURED_PAIRS {
+        eprintln!(
+            "note: the first {} stages stay as they start, which was measured to help in runs of {MEASURED_PAIRS} pairs; \
+             this one is to have {pairs}, and --frozen-stages 0 trains them all",
+            config.frozen_stages
+        );
+    }
 }
 
 fn farewell(run: &Path, config: &TrainConfig, outcome: &Outcome) -> ExitCode {
