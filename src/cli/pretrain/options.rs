@@ -76,7 +76,8 @@ pub struct Overrides {
     encoder: Option<String>,
 
     /// Leave so many of the first stages, of 7 of an EfficientNet or 5 of a VGG, as they start: at random, or as --init
-    /// has them. Steps take less than half the memory. 5 is for short runs [default: 5; paper, standard, simclr, vgg 0]
+    /// has them. Steps take half the time and less than half the memory with 5, which is for short runs [default: 5;
+    /// paper, standard, simclr, vgg 0]
     #[arg(long, value_name = "STAGES")]
     frozen_stages: Option<usize>,
 
