@@ -166,7 +166,7 @@ impl TrainConfig {
                 temperature: 0.1,
                 // What the loss has no use for is dropped on the way to the last map, but is what some tasks ask for.
                 features: Features::Stages,
-                // At random they tell words and languages apart better than after some hundred steps.
+                // At random they tell words apart better than after some hundred steps.
                 frozen_stages: 5,
                 ..TrainConfig::of(Recipe::Standard)
             },

@@ -176,7 +176,8 @@ fn report_skipped(run: &Path, skipped: &[(PathBuf, AudioError)]) -> Result<()> {
 /// What helps a short run may hold a long one back.
 fn note_frozen_in_long_runs(config: &TrainConfig, clips: usize) {
     const MEASURED_PAIRS: u64 = 450 * 64;
-    let pairs = (config.steps * config.batch as u64).max(config.epochs * clips as u64);
+    let of = u64::saturating_mul;
+    let pairs = of(config.steps, config.batch as u64).max(of(config.epochs, clips as u64));
     if config.frozen_stages > 0 && pairs > 10 * MEASURED_PAIRS {
         eprintln!(
             "note: the first {} stages stay as they start, which was measured to help in runs of {MEASURED_PAIRS} pairs; \
