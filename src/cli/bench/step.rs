@@ -43,6 +43,10 @@ pub struct Args {
     #[arg(long, default_value = "efficientnet-b0")]
     encoder: BackboneKind,
 
+    /// Train all stages but so many of the first, as `cola pretrain --frozen-stages` does
+    #[arg(long, default_value_t = 0, value_name = "STAGES", conflicts_with = "forward")]
+    frozen_stages: usize,
+
     /// How maps are kept for the way back: f32 or mixed
     #[arg(long, default_value = "f32", conflicts_with = "forward")]
     precision: Precision,
@@ -79,8 +83,8 @@ struct Report {
     /// The sum of the kernels' floors, and its share of the step.
     floor_ms: f64,
     floor_share: f64,
-    /// What a step fused as far as it goes would take at these peaks, and its share of this one; training of an EfficientNet
-    /// only.
+    /// What a step fused as far as it goes would take at these peaks, and its share of this one; training of a whole
+    /// EfficientNet only.
     fused_floor_ms: Option<f64>,
     fused_floor_share: Option<f64>,
     #[serde(flatten)]
@@ -92,6 +96,7 @@ struct Report {
     forward: bool,
     tier: String,
     encoder: &'static str,
+    frozen_stages: usize,
     precision: Precision,
     batch: usize,
     segments: usize,
@@ -104,9 +109,15 @@ struct Report {
 impl Args {
     pub fn run(self) -> Result<ExitCode> {
         ensure!(self.batch >= 2 && self.steps > 0, "--batch must be at least 2 and --steps at least 1");
+        let most = self.encoder.stages() - 1;
+        ensure!(
+            self.frozen_stages <= most,
+            "--frozen-stages must leave a stage to train: at most {most} of this network"
+        );
         let gpu = self.device.open()?;
         let recipe = TrainConfig::of(Recipe::Standard).with_encoder(self.encoder);
-        let config = TrainConfig { batch: self.batch, precision: self.precision, ..recipe };
+        let config =
+            TrainConfig { batch: self.batch, precision: self.precision, frozen_stages: self.frozen_stages, ..recipe };
         if !self.forward {
             memory::ensure_fits(&gpu, &config)?;
         }
@@ -127,8 +138,8 @@ impl Args {
         let peaks = peaks.or_higher(Peaks::measure(&gpu));
         let kernels = kernel_rows(&profile, &peaks);
         let floor_ms: f64 = kernels.iter().map(|row| row.floor_ms).sum();
-        let fused_ms =
-            (!self.forward && self.encoder == BackboneKind::EfficientnetB0).then(|| fused_floor_ms(&peaks, self.batch));
+        let is_whole = !self.forward && self.frozen_stages == 0 && self.encoder == BackboneKind::EfficientnetB0;
+        let fused_ms = is_whole.then(|| fused_floor_ms(&peaks, self.batch));
         let report = Report {
             segments_per_second: 2.0 * self.batch as f64 / times.step_ms * 1e3,
             step_ms: times.step_ms,
@@ -153,6 +164,7 @@ impl Args {
             is_cpu: gpu.caps().is_cpu,
             tier: gpu.caps().tier.to_string(),
             encoder: self.encoder.name(),
+            frozen_stages: self.frozen_stages,
             precision: self.precision,
             batch: self.batch,
             segments: 2 * self.batch,
@@ -172,8 +184,12 @@ impl Args {
 impl Report {
     fn print(&self) {
         let what = if self.forward { "forward only" } else { self.precision.name() };
+        let frozen = match self.frozen_stages {
+            0 => String::new(),
+            stages => format!(", first {stages} stages frozen"),
+        };
         println!(
-            "{} ({}), {} kernels, {}, {what}, batch {}",
+            "{} ({}), {} kernels, {}, {what}, batch {}{frozen}",
             self.adapter, self.driver, self.tier, self.encoder, self.batch
         );
         println!(

@@ -117,9 +117,19 @@ fn finite(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     points.filter(|(x, y)| x.is_finite() && y.is_finite()).collect()
 }
 
+/// Whether a curve of so many points is drawn twice, its points faint under their mean.
+pub fn is_smoothed(points: usize) -> bool {
+    reach(points) > 0
+}
+
+/// Points on either side that a point's mean is taken with.
+fn reach(points: usize) -> usize {
+    points / 80
+}
+
 /// Mean over a fortieth of the curve around each point; centred, because a running mean lags behind a curve that falls.
 fn smooth(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    let reach = points.len() / 80;
+    let reach = reach(points.len());
     let mut sums = vec![0.0];
     for (_, y) in points {
         sums.push(sums[sums.len() - 1] + y);

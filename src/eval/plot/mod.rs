@@ -10,7 +10,7 @@ mod scatter;
 
 pub use bars::BarChart;
 pub use confusion::confusion_svg;
-pub use curves::CurvePlot;
+pub use curves::{CurvePlot, is_smoothed};
 pub use roofline::RooflinePlot;
 pub use scaling::ScalingPlot;
 pub use scatter::ScatterPlot;

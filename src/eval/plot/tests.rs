@@ -14,7 +14,9 @@ fn count(svg: &str, tag: &str) -> usize {
 
 #[test]
 fn curves_have_a_faint_and_a_strong_line() {
-    let points = |scale: f64| (0..50).map(|x| (f64::from(x), scale / f64::from(x + 1))).collect();
+    const LENGTH: u32 = 80;
+    assert!(is_smoothed(LENGTH as usize) && !is_smoothed(LENGTH as usize - 1));
+    let points = |scale: f64| (0..LENGTH).map(|x| (f64::from(x), scale / f64::from(x + 1))).collect();
     let mut plot = CurvePlot {
         title: "Loss & <more>".into(),
         x_label: "step".into(),

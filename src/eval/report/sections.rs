@@ -3,7 +3,7 @@
 use super::verdict::{by_task, verdict};
 use super::{ClipPicture, NeighbourRow, Report, Table, Training, escape, grouped, percent, png_address};
 use crate::eval::metrics::ProbeScore;
-use crate::eval::plot::{BarChart, CurvePlot, confusion_svg};
+use crate::eval::plot::{BarChart, CurvePlot, confusion_svg, is_smoothed};
 use crate::eval::retrieval::{K, NeighbourScore};
 
 impl Report {
@@ -26,10 +26,14 @@ impl Report {
             let points = points.map(|record| (record.step as f64, f64::from(value(record))));
             (name.to_owned(), points.collect())
         };
+        let loss_name = match is_smoothed(training.steps.len()) {
+            true => "nats, each step faint, mean strong",
+            false => "nats",
+        };
         let loss = CurvePlot {
             title: training.loss_title().into(),
             x_label: "step".into(),
-            curves: vec![curve("nats, each step faint, mean strong", |record| record.loss)],
+            curves: vec![curve(loss_name, |record| record.loss)],
             ..CurvePlot::default()
         };
         let chance = 1.0 / training.candidates as f64;
