@@ -84,19 +84,28 @@ fn only_fine_tuning_moves_the_encoder() {
         frozen::fit(&gpu, &vectors, &task, &fit, |_| ());
         assert_eq!(numbers(&fixed), before, "a frozen encoder stays as it is");
 
-        let tuned = || {
+        let tuned = |fit: &FitConfig| {
             let encoder = encoder();
             let resources = Resources { workers: 2, cache_bytes: 1 << 24 };
             let mut steps = 0;
-            let (fitted, skipped) =
-                finetune::fit(&encoder, &task, &fit, resources, |step| steps = step).expect("a fit");
-            assert!(skipped.is_empty() && steps == 10, "2 epochs of 36 clips in batches of 8");
+            let (fitted, skipped) = finetune::fit(&encoder, &task, fit, resources, |step| steps = step).expect("a fit");
+            assert!(skipped.is_empty() && steps == 5 * fit.epochs as u64, "36 clips in batches of 8");
             (numbers(&encoder), fitted.test)
         };
-        let (after, said) = tuned();
+        let (after, said) = tuned(&fit);
         assert!(after.0 != before.0 && after.1 != before.1, "weights and running statistics move");
         assert_eq!(said.clips.len(), 12);
-        assert_eq!((after, said), tuned(), "the same seed gives the same weights");
+        assert_eq!((after, said), tuned(&fit), "the same seed gives the same weights");
+
+        let ((weights, running), _) = tuned(&FitConfig { epochs: 1, frozen_stages: 5, ..fit.clone() });
+        let is_trained = |name: &str| {
+            let last = ["encoder.blocks.5.", "encoder.blocks.6.", "encoder.conv_head.", "encoder.bn2."];
+            last.iter().any(|prefix| name.starts_with(prefix))
+        };
+        for (before, after) in before.0.iter().chain(&before.1).zip(weights.iter().chain(&running)) {
+            let is_head = !before.name.starts_with("encoder.");
+            assert!(is_head || (before.data != after.data) == is_trained(&before.name), "{}", before.name);
+        }
     };
     catch(run).unwrap_or_else(|e| panic!("{e}"));
 }
@@ -124,7 +133,11 @@ fn the_four_modes_and_what_they_write() {
 
     let said = transfer(&format!("--mode finetune --epochs 1 --batch 8 --encoder-lr 1e-4 --save {}", saved.display()));
     assert!(said.contains("fine-tuned"), "{said}");
+    // the run left five stages as they start
+    let frozen_stages = |mode| record(&run, &name, mode).protocol.fit.frozen_stages;
+    assert_eq!(frozen_stages("finetune"), 5);
     transfer("--mode scratch --epochs 1 --batch 12");
+    assert_eq!(frozen_stages("scratch"), 0);
     let random = transfer("--mode random --epochs 10");
     assert_eq!(random, transfer("--mode random --epochs 10"), "the same seed gives the same accuracy");
     for mode in ["frozen", "finetune", "scratch", "random"] {
@@ -250,6 +263,7 @@ fn wrong_arguments_are_told_in_one_line() {
     refuse(&transfer("--epochs 0"), &["--epochs"]);
     refuse(&transfer("--patience 0"), &["--patience"]);
     refuse(&transfer("--valid-fraction 1"), &["--valid-fraction"]);
+    refuse(&transfer("--mode finetune --frozen-stages 7"), &["--frozen-stages", "at most 6"]);
     refuse(&transfer("--mode finetune --features stages"), &["finetune", "--features stages"]);
     refuse(&output(&format!("transfer {} {}", task.display(), task.display())), &["checkpoint"]);
     refuse(&output(&format!("transfer {} {}/nowhere", run.display(), task.display())), &["nowhere"]);

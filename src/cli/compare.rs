@@ -89,7 +89,7 @@ impl Args {
             for &(run, mode, _) in &columns {
                 let run = &self.runs[run];
                 measure.options.epochs = epochs[usize::from(!mode.is_frozen())];
-                let protocol = measure.protocol(run, &task.0, task.1)?;
+                let protocol = measure.protocol(run, &task.0, task.1, mode)?;
                 let folder = record::folder_of(&folder_of(run), &task.0.name, mode, None);
                 let stored = TransferRecord::read(&folder)?;
                 row.push(match stored {

@@ -100,8 +100,8 @@ impl Args {
             }
             let mut of_cell = Vec::new();
             for task in &tasks {
-                let protocol = measure.protocol(&run, &task.0, task.1)?;
                 for &mode in &sweep.modes {
+                    let protocol = measure.protocol(&run, &task.0, task.1, mode)?;
                     let stored = TransferRecord::read(&record::folder_of(&run, &task.0.name, mode, None))?;
                     let record = match stored.filter(|stored| stored.protocol == protocol) {
                         Some(stored) => stored,

@@ -14,6 +14,7 @@ use cola::eval::transfer::save::save;
 use cola::eval::transfer::{FitConfig, Fitted, Mode, PAPER_LR, Task, frozen};
 use cola::gpu::Gpu;
 use cola::nn::backbone::{BackboneKind, Features};
+use cola::nn::network::NetworkConfig;
 use cola::train::atomic::write_atomic;
 use cola::train::bytes::Bytes;
 use cola::train::checkpoint::Weights;
@@ -88,6 +89,11 @@ pub struct Options {
     #[arg(long)]
     pub encoder_lr: Option<f64>,
 
+    /// Where the encoder is trained, leave so many of its first stages as they are [default: in fine-tuning those that
+    /// pre-training left at their random start, otherwise 0]
+    #[arg(long, value_name = "STAGES")]
+    pub frozen_stages: Option<usize>,
+
     /// Stop after so many epochs without a better validation score and take the best epoch [default: never, as in the
     /// paper]
     #[arg(long, value_name = "EPOCHS")]
@@ -141,6 +147,7 @@ impl Options {
             batch: self.batch,
             lr: self.lr,
             encoder_lr: self.encoder_lr.or(self.lr).unwrap_or(PAPER_LR),
+            frozen_stages: 0,
             patience: self.patience,
             class_weights: self.class_weights,
             seed: self.seed,
@@ -217,8 +224,15 @@ impl Measure {
     }
 
     /// What a result would depend on.
-    pub fn protocol(&self, run: &Path, task: &Task, drawn: Option<f64>) -> Result<Protocol> {
+    pub fn protocol(&self, run: &Path, task: &Task, drawn: Option<f64>, mode: Mode) -> Result<Protocol> {
         let weights = Weights::open(run)?;
+        let frozen_stages = match (mode, self.options.frozen_stages) {
+            (Mode::Frozen | Mode::Random, _) | (Mode::Scratch, None) => 0,
+            (Mode::Finetune, None) => weights.stages_at_start(),
+            (Mode::Finetune | Mode::Scratch, Some(stages)) => stages,
+        };
+        let most = self.stages(&weights) - 1;
+        ensure!(frozen_stages <= most, "--frozen-stages must leave a stage to train: at most {most} of this network");
         let bytes =
             std::fs::read(weights.path()).with_context(|| format!("cannot read {}", weights.path().display()))?;
         Ok(Protocol {
@@ -226,10 +240,20 @@ impl Measure {
             encoder: format!("{:?}", self.encoder.weights.reading()?),
             network: self.network,
             data: record::describe(task),
-            fit: self.options.fit(),
+            fit: FitConfig { frozen_stages, ..self.options.fit() },
             seeds: self.options.seeds.into(),
             valid_fraction: drawn,
         })
+    }
+
+    /// Of the network that is trained; one where it has none.
+    fn stages(&self, weights: &Weights) -> usize {
+        match (self.network, weights.info().map(|info| &info.model)) {
+            (Some(kind), _) => kind.stages(),
+            (None, Some(NetworkConfig::Cola(config))) => config.encoder.stages(),
+            (None, Some(_)) => 1,
+            (None, None) => BackboneKind::default().stages(),
+        }
     }
 
     /// Trains, tests, and writes the result into its folder, which is returned.
@@ -246,7 +270,13 @@ impl Measure {
             mode.is_frozen() || !stages,
             "--mode {mode} trains the encoder through its last feature map; leave --features stages out"
         );
-        let protocol = self.protocol(run, task, *drawn)?;
+        let protocol = self.protocol(run, task, *drawn, mode)?;
+        if let (None, stages @ 1..) = (self.options.frozen_stages, protocol.fit.frozen_stages) {
+            eprintln!(
+                "note: the first {stages} stages stay at the random start that pre-training left them at; \
+                 --frozen-stages 0 trains them, too"
+            );
+        }
         let mut fitted = Vec::new();
         // those of the pre-trained encoder are the same for all seeds
         let mut vectors: Option<Vectors> = None;

@@ -61,7 +61,7 @@ pub fn fit(
         for _ in 0..steps_per_epoch(task, config.batch) {
             let batch = loader.next()?;
             let tape = Tape::new();
-            let cx = Ctx::training(gpu, &tape);
+            let cx = Ctx { frozen_stages: config.frozen_stages, ..Ctx::training(gpu, &tape) };
             let samples = Tensor::from_slice(gpu, &[config.batch, SEGMENT_SAMPLES], &batch.samples);
             let input = Var::constant(encoder.front_end().features(&samples));
             let h = network.encode(&cx, &input, step);

@@ -133,6 +133,9 @@ pub struct FitConfig {
     pub lr: Option<f64>,
     /// That of the encoder, where it is trained.
     pub encoder_lr: f64,
+    /// Where the encoder is trained, the first of its stages that stay as they are.
+    #[serde(default)]
+    pub frozen_stages: usize,
     /// Training ends after so many epochs without a better validation score, and goes back to the best epoch.
     pub patience: Option<usize>,
     /// Every label counts alike in the loss, however many clips it has.
@@ -148,6 +151,7 @@ impl Default for FitConfig {
             batch: 64,
             lr: None,
             encoder_lr: PAPER_LR,
+            frozen_stages: 0,
             patience: None,
             class_weights: false,
             seed: 0,

@@ -80,6 +80,23 @@ impl Weights {
         self.info.as_ref()
     }
 
+    /// How many of the encoder's first stages were left at their random start while later ones were trained, which their
+    /// batch norms tell: they have yet to see a batch.
+    pub fn stages_at_start(&self) -> usize {
+        let of_stage = |stage: usize| {
+            let folders = ["blocks", "stages"].map(|folder| format!("{PREFIX}{folder}.{stage}."));
+            self.arrays.iter().filter(move |array| folders.iter().any(|folder| array.name.starts_with(folder)))
+        };
+        let is_at_start = |array: &NamedArray| match array.name.rsplit('.').next() {
+            Some("running_mean") => array.data.iter().all(|&mean| mean == 0.0),
+            Some("running_var") => array.data.iter().all(|&variance| variance == 1.0),
+            _ => true,
+        };
+        let exists = |stage| of_stage(stage).next().is_some();
+        let stages = (0..).take_while(|&stage| exists(stage) && of_stage(stage).all(is_at_start)).count();
+        if exists(stages) { stages } else { 0 }
+    }
+
     /// The encoder's tensors by name, for what is done without a device.
     ///
     /// # Errors
