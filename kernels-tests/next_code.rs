@@ -126,7 +126,7 @@ fn steps_lower_the_loss_and_resume_to_the_bit() {
         let input = Var::constant(encoder.front_end().features(&segments));
         let trained = NextCode::new(gpu, &config.next_code(), 9);
         Weights::open(run.path()).expect("weights").load_into(&trained, checkpoint::Part::Encoder).expect("its own");
-        assert_eq!(vectors, trained.features(&input).read::<f32>());
+        assert_eq!(vectors, trained.features(&Ctx::inference(gpu), &input, 0).value.read::<f32>());
     });
 }
 
@@ -170,7 +170,7 @@ fn contexts_longer_than_a_segment() {
         };
         assert!(losses.iter().all(|loss| loss.is_finite()) && losses[7] < losses[0], "{losses:?}");
         let segment = Tensor::from_slice(gpu, &[1, 2, 96, 64], &data(2, 2 * 96 * 64));
-        assert_eq!(learner.model.features(&Var::constant(segment)).dims2(), [32, 2]);
+        assert_eq!(learner.model.features(&Ctx::inference(gpu), &Var::constant(segment), 0).value.dims2(), [32, 2]);
     });
 }
 

@@ -1,4 +1,4 @@
-//! max_pool.wgsl, max_pool_dx.wgsl, max_pool_2x2.wgsl, max_pool_2x2_dx.wgsl, mean_pool.wgsl, mean_pool_dx.wgsl, pool_time.wgsl, time_statistics.wgsl
+//! max_pool.wgsl, max_pool_dx.wgsl, max_pool_2x2.wgsl, max_pool_2x2_dx.wgsl, mean_pool.wgsl, mean_pool_dx.wgsl, pool_time.wgsl, pool_time_dx.wgsl, time_statistics.wgsl
 
 use crate::harness::{assert_close, check_op, data, input, on_every_device};
 use cola::gpu::{Gpu, GpuOptions};
@@ -55,6 +55,12 @@ fn the_first_of_equal_elements_gets_the_gradient() {
         let y = max_pool_2x2(&Ctx::training(gpu, &tape), &x);
         let dx = tape.backward(&y, Tensor::from_slice(gpu, &[1, 1, 1, 2], &[5.0f32, 7.0]));
         assert_eq!(dx[0].read::<f32>(), [0.0, 5.0, 7.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+
+        let tape = Tape::new();
+        let x = tape.leaf(Tensor::from_slice(gpu, &[1, 1, 4, 1], &[1.0f32, 3.0, 3.0, 2.0]));
+        let y = pool_time(&Ctx::training(gpu, &tape), &x);
+        let dx = tape.backward(&y, Tensor::from_slice(gpu, &[2, 1], &[8.0f32, 5.0]));
+        assert_eq!(dx[0].read::<f32>(), [2.0, 7.0, 2.0, 2.0]);
     });
 }
 
@@ -93,7 +99,7 @@ fn time_is_pooled_by_channel_and_frequency() {
     type Of = fn(&[f64]) -> f64;
     let most: Of = |v| v.iter().copied().fold(f64::MIN, f64::max);
     let ops: [(&str, Op, &[Of]); 2] = [
-        ("pool_time", pool_time, &[mean, most]),
+        ("pool_time", |x| pool_time(&Ctx::inference(x.gpu()), &Var::constant(x.clone())).value, &[mean, most]),
         ("time_statistics", time_statistics, &[mean, deviation, deviation_of_step]),
     ];
     let check = |gpu: &Gpu, [c, n, h, w]: [usize; 4]| {
@@ -120,6 +126,25 @@ fn time_is_pooled_by_channel_and_frequency() {
     );
 }
 
+#[test]
+fn gradients_of_time_pooled() {
+    on_every_device(|gpu| {
+        for [c, n, h, w] in [[1, 1, 1, 1], [3, 5, 7, 2], [5, 13, 2, 3], [2, 3, 17, 16], [40, 33, 3, 2]] {
+            let x = [input(1, &[c, n, h, w])];
+            let pooled = |x: &[Vec<f64>], _: &[Vec<f64>]| -> Vec<f64> {
+                let over_time = |row: usize, sample: usize| -> Vec<f64> {
+                    (0..h).map(|t| x[0][((row / w * n + sample) * h + t) * w + row % w]).collect()
+                };
+                let of = |part: fn(&[f64]) -> f64| -> Vec<f64> {
+                    (0..c * w).flat_map(|row| (0..n).map(move |sample| part(&over_time(row, sample)))).collect()
+                };
+                [of(mean), of(|v| v.iter().copied().fold(f64::MIN, f64::max))].concat()
+            };
+            check_op("pool_time", gpu, &x, &[], &pooled, &|cx, x, _| pool_time(cx, &x[0]), 1e-6);
+        }
+    });
+}
+
 /// A tensor past the binding limit is cut by channels.
 #[test]
 fn large_tensors_are_cut_by_channels() {
@@ -134,7 +159,7 @@ fn large_tensors_are_cut_by_channels() {
             let dx = tape.backward(&y, Tensor::from_slice(&gpu, y.value.shape(), &data(2, y.value.len())));
             (out, dx[0].read::<f32>())
         };
-        (pool(max_pool), pool(mean_pool), pool(|cx, x| reshape(cx, &max_pool_2x2(cx, x), &[200, 8])))
+        (pool(max_pool), pool(mean_pool), pool(pool_time), pool(|cx, x| reshape(cx, &max_pool_2x2(cx, x), &[200, 8])))
     };
     assert_eq!(run(None), run(Some(64 * 32 * 4)));
 }

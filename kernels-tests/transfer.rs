@@ -12,6 +12,7 @@ use cola::eval::transfer::record::TransferRecord;
 use cola::eval::transfer::{FitConfig, Task, frozen};
 use cola::frontend::InputNorm;
 use cola::gpu::{AdapterChoice, Gpu, GpuOptions, catch};
+use cola::nn::backbone::Features;
 use cola::nn::model::{ColaModel, ModelConfig};
 use cola::nn::{NamedArray, Slab};
 use program::{cola, output, refuse, succeed, text};
@@ -88,7 +89,8 @@ fn only_fine_tuning_moves_the_encoder() {
             let encoder = encoder();
             let resources = Resources { workers: 2, cache_bytes: 1 << 24 };
             let mut steps = 0;
-            let (fitted, skipped) = finetune::fit(&encoder, &task, fit, resources, |step| steps = step).expect("a fit");
+            let (fitted, skipped) =
+                finetune::fit(&encoder, &task, fit, resources, None, |step| steps = step).expect("a fit");
             assert!(skipped.is_empty() && steps == 5 * fit.epochs as u64, "36 clips in batches of 8");
             (numbers(&encoder), fitted.test)
         };
@@ -106,6 +108,39 @@ fn only_fine_tuning_moves_the_encoder() {
             let is_head = !before.name.starts_with("encoder.");
             assert!(is_head || (before.data != after.data) == is_trained(&before.name), "{}", before.name);
         }
+    };
+    catch(run).unwrap_or_else(|e| panic!("{e}"));
+}
+
+/// Where nothing is learned, what starts as a probe says what the probe says; where something is, another thing.
+#[test]
+fn fine_tuning_starts_where_the_probe_ended() {
+    let run = || {
+        let gpu = gpu();
+        let found = discover_task(sounds(), 0.5, 0, DiscoverOptions { workers: 1, strict: true }).expect("a task");
+        let task = Task::new("sounds".into(), &found);
+        // running statistics stay
+        let config = ModelConfig { bn_momentum: 0.0, features: Features::Stages, ..ModelConfig::default() };
+        let tuned = |lr: f64| {
+            let encoder = Encoder::new(&gpu, Box::new(ColaModel::new(&gpu, &config, 3)), InputNorm::NONE);
+            let vectors = embed(&encoder, task.clips.clone(), 1, |_| ());
+            let fit = FitConfig { epochs: 10, batch: 12, ..FitConfig::default() };
+            let (probed, probe) = frozen::train(&gpu, &vectors, &task, &fit, |_| ());
+            let fit = FitConfig { epochs: 1, lr: Some(lr), encoder_lr: lr, ..fit };
+            let resources = Resources { workers: 2, cache_bytes: 1 << 24 };
+            let (fitted, _) = finetune::fit(&encoder, &task, &fit, resources, Some(probe), |_| ()).expect("a fit");
+            assert_eq!(fitted.classifier.0.len(), task.labels.len() * 6208);
+            assert_eq!(fitted.test.clips, probed.test.clips);
+            let pairs = fitted.test.logits.iter().zip(&probed.test.logits);
+            let weights = fitted.classifier.0.iter().zip(&probed.classifier.0);
+            let furthest = |pairs: &mut dyn Iterator<Item = (&f32, &f32)>| {
+                pairs.map(|(a, b)| f64::from((a - b).abs() / (1.0 + b.abs()))).fold(0.0, f64::max)
+            };
+            (furthest(&mut pairs.into_iter()), furthest(&mut weights.into_iter()))
+        };
+        let (logits, weights) = tuned(1e-12);
+        assert!(logits < 1e-3 && weights < 1e-5, "the logits part by {logits}, the weights by {weights}");
+        assert!(tuned(1e-3).0 > 1e-2);
     };
     catch(run).unwrap_or_else(|e| panic!("{e}"));
 }
@@ -136,6 +171,7 @@ fn the_four_modes_and_what_they_write() {
     // the run left five stages as they start
     let frozen_stages = |mode| record(&run, &name, mode).protocol.fit.frozen_stages;
     assert_eq!(frozen_stages("finetune"), 5);
+    assert!(record(&run, &name, "finetune").protocol.fit.from_probe, "the run gives out all stages");
     transfer("--mode scratch --epochs 1 --batch 12");
     assert_eq!(frozen_stages("scratch"), 0);
     let random = transfer("--mode random --epochs 10");
@@ -151,8 +187,12 @@ fn the_four_modes_and_what_they_write() {
     let embed = format!("embed {} {task}/test --out {}", saved.display(), folder.path().join("x.npy").display());
     let embedded = succeed(&embed);
     assert!(embedded.contains("12"), "what is saved is an encoder as any other");
-    // The run gives out all stages; its encoder was fine-tuned on the pooled map, and the classifier stands behind that.
-    assert!(embedded.contains("wrote 12 vectors of 1280"), "{embedded}");
+    assert!(embedded.contains("wrote 12 vectors of 6208"), "{embedded}");
+
+    let last_map = "--mode finetune --features pooled --epochs 1 --batch 8 --save";
+    transfer(&format!("{last_map} {}", saved.display()));
+    let embedded = succeed(&embed.replace("x.npy", "y.npy"));
+    assert!(embedded.contains("wrote 12 vectors of 1280"), "the classifier stands behind the pooled map: {embedded}");
 
     // the frozen mode and the probe are the same
     transfer("--epochs 5");
@@ -264,7 +304,6 @@ fn wrong_arguments_are_told_in_one_line() {
     refuse(&transfer("--patience 0"), &["--patience"]);
     refuse(&transfer("--valid-fraction 1"), &["--valid-fraction"]);
     refuse(&transfer("--mode finetune --frozen-stages 7"), &["--frozen-stages", "at most 6"]);
-    refuse(&transfer("--mode finetune --features stages"), &["finetune", "--features stages"]);
     refuse(&output(&format!("transfer {} {}", task.display(), task.display())), &["checkpoint"]);
     refuse(&output(&format!("transfer {} {}/nowhere", run.display(), task.display())), &["nowhere"]);
     refuse(&transfer("--mode finetune --batch 4 --epochs 2 --encoder-lr 1e30"), &["NaN", "--encoder-lr"]);

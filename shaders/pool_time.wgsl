@@ -3,7 +3,7 @@
 // shapes   x: [C][N][H][W]; y: [2 C W][N]
 // grid     x: C N W / WG
 // reads    x once: bandwidth bound
-// backward none: features of a frozen encoder
+// backward pool_time_dx.wgsl
 // knobs    WG
 //!use lib/index.wgsl
 

@@ -221,6 +221,7 @@ pub fn all(segments: usize) -> Vec<Case> {
         cases.push(Case::new(name, &[&[64, n, 24, 16]], &[], move |cx, x, _| unary(cx, op, &x[0])));
     }
     cases.push(Case::new("max_pool 1280 x 3x2".into(), &[&[1280, n, 3, 2]], &[], |cx, x, _| max_pool(cx, &x[0])));
+    cases.push(Case::new("pool_time b2 24 x 24x16".into(), &[&[24, n, 24, 16]], &[], |cx, x, _| pool_time(cx, &x[0])));
     cases.push(Case::new("layer_norm 512".into(), &[&[512, n]], &[&[512], &[512]], |cx, x, w| {
         layer_norm(cx, &x[0], &w[0], &w[1], 1e-3)
     }));
@@ -277,10 +278,6 @@ fn without_gradients(segments: usize) -> Vec<Case> {
         Case::plain("standardise 96x64".into(), move |gpu| {
             let x = features(gpu);
             move |_| vec![standardise(&x, -4.0, 2.5)]
-        }),
-        Case::plain("pool_time b2 24 x 24x16".into(), move |gpu| {
-            let x = random(gpu, 0, &[24, n, 24, 16]);
-            move |_| vec![pool_time(&x)]
         }),
         Case::plain("time_statistics 96x64".into(), move |gpu| {
             let x = features(gpu);

@@ -31,6 +31,9 @@ use std::time::Instant;
 /// frozen: a linear layer on the vectors of the pre-trained encoder; finetune: the encoder is trained further with it;
 /// scratch: both are trained from their initial weights; random: a linear layer on the untrained encoder.
 ///
+/// finetune, of a run that gives out all stages, first does what frozen does and goes on from there, with the stages that
+/// pre-training trained; --features pooled --frozen-stages 0 is the paper's way, a new layer on the last map.
+///
 /// TASK is as for cola probe; a manifest with the column labels (names separated by ;) is a multi-label task, trained
 /// with binary cross-entropy and measured by mean average precision.
 ///
@@ -148,6 +151,7 @@ impl Options {
             lr: self.lr,
             encoder_lr: self.encoder_lr.or(self.lr).unwrap_or(PAPER_LR),
             frozen_stages: 0,
+            from_probe: false,
             patience: self.patience,
             class_weights: self.class_weights,
             seed: self.seed,
@@ -231,6 +235,16 @@ impl Measure {
             (Mode::Finetune, None) => weights.stages_at_start(),
             (Mode::Finetune | Mode::Scratch, Some(stages)) => stages,
         };
+        let given_out = match weights.info().map(|info| &info.model) {
+            Some(NetworkConfig::Cola(config)) => config.features,
+            _ => Features::Pooled,
+        };
+        let from_probe = match (mode, self.encoder.weights.reading()?.features) {
+            (Mode::Frozen | Mode::Random, _) => false,
+            (Mode::Finetune, None) => given_out == Features::Stages,
+            (Mode::Scratch, None) => false,
+            (Mode::Finetune | Mode::Scratch, Some(asked)) => asked == Features::Stages,
+        };
         let most = self.stages(&weights) - 1;
         ensure!(frozen_stages <= most, "--frozen-stages must leave a stage to train: at most {most} of this network");
         let bytes =
@@ -240,7 +254,7 @@ impl Measure {
             encoder: format!("{:?}", self.encoder.weights.reading()?),
             network: self.network,
             data: record::describe(task),
-            fit: FitConfig { frozen_stages, ..self.options.fit() },
+            fit: FitConfig { frozen_stages, from_probe, ..self.options.fit() },
             seeds: self.options.seeds.into(),
             valid_fraction: drawn,
         })
@@ -265,11 +279,6 @@ impl Measure {
         save_to: Option<&Path>,
     ) -> Result<(TransferRecord, PathBuf)> {
         let began = Instant::now();
-        let stages = self.encoder.weights.reading()?.features == Some(Features::Stages);
-        ensure!(
-            mode.is_frozen() || !stages,
-            "--mode {mode} trains the encoder through its last feature map; leave --features stages out"
-        );
         let protocol = self.protocol(run, task, *drawn, mode)?;
         if let (None, stages @ 1..) = (self.options.frozen_stages, protocol.fit.frozen_stages) {
             eprintln!(
@@ -310,7 +319,7 @@ impl Measure {
                 );
             }
             if let (0, Some(folder)) = (i, save_to) {
-                save(folder, &encoder, task, &result, mode)?;
+                save(folder, &encoder, task, &result)?;
             }
             fitted.push(result);
         }
@@ -347,10 +356,24 @@ impl Measure {
     }
 
     fn train(&self, encoder: &Encoder, task: &Task, fit: &FitConfig, seed: u16) -> Result<Fitted> {
+        let start = match fit.from_probe {
+            true => {
+                let vectors = self.vectors(encoder, task)?;
+                // as long as the frozen mode's
+                let probing = FitConfig { epochs: FitConfig::default().epochs, ..fit.clone() };
+                let progress = self.bar("epochs of the probe", seed, probing.epochs as u64);
+                let on_epoch = |epoch| progress.set_position(epoch as u64);
+                let (fitted, probe) = frozen::train(&self.gpu, &vectors, task, &probing, on_epoch);
+                progress.finish_and_clear();
+                eprintln!("the probe to start from: {} {:.1}%", task.metric(), 100.0 * fitted.test.score(task));
+                Some(probe)
+            }
+            false => None,
+        };
         let steps = fit.epochs as u64 * finetune::steps_per_epoch(task, fit.batch);
         let progress = self.bar("steps", seed, steps);
         let resources = Resources { workers: self.encoder.workers(), cache_bytes: self.options.cache.0 };
-        let result = finetune::fit(encoder, task, fit, resources, |step| progress.set_position(step));
+        let result = finetune::fit(encoder, task, fit, resources, start, |step| progress.set_position(step));
         progress.finish_and_clear();
         let (fitted, skipped) = result?;
         tell_skipped(skipped.iter().map(|(_, reason)| reason));

@@ -6,7 +6,7 @@ use crate::gpu::Gpu;
 use crate::nn::backbone::{BackboneKind, Features, Pooling};
 use crate::nn::model::{ColaModel, ModelConfig};
 use crate::nn::network::{Network, NetworkConfig};
-use crate::tape::Var;
+use crate::tape::{Ctx, Var};
 use crate::tensor::Tensor;
 use crate::train::checkpoint::{CheckpointError, Part, Weights};
 use crate::train::config::InputScaling;
@@ -139,7 +139,7 @@ impl Encoder {
     pub fn encode(&self, samples: &Tensor) -> Tensor {
         assert_eq!(samples.dims2()[1], SEGMENT_SAMPLES, "samples of a segment");
         let input = Var::constant(self.front_end.features(samples));
-        self.network.features(&input)
+        self.network.features(&Ctx::inference(&self.gpu), &input, 0).value
     }
 }
 

@@ -8,7 +8,6 @@ use crate::ops::concat::concat_rows;
 use crate::ops::mel::LogMelConfig;
 use crate::ops::pool::{max_pool, mean_pool, pool_time, time_statistics};
 use crate::tape::{Ctx, Var};
-use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -131,23 +130,17 @@ impl Backbone {
         }
     }
 
-    /// [`Features::Stages`] `[F, N]` of segments x `[1, N, 96, 64]`: the statistics of x, then stage by stage, the means
-    /// first. No gradient.
+    /// [`Features::Stages`] `[F, N]` of segments x `[1, N, 96, 64]`: the statistics of x, to which no gradient goes, then
+    /// stage by stage, the means first.
     #[track_caller]
-    pub fn stage_features(&self, cx: &Ctx, x: &Var) -> Tensor {
-        let mut parts = vec![time_statistics(&x.value)];
-        let pool = |y: &Tensor| parts.push(pool_time(y));
+    pub fn stage_features(&self, cx: &Ctx, x: &Var, drop: Option<&DropMasks>) -> Var {
+        let mut all = Var::constant(time_statistics(&x.value));
+        let add = |y: &Var| all = concat_rows(cx, &all, &pool_time(cx, y));
         match self {
-            Backbone::EfficientNet(network) => network.each_stage(cx, x, pool),
-            Backbone::Vgg(network) => network.each_stage(cx, x, pool),
-        }
-        let rows = parts.iter().map(|part| part.shape()[0]).sum();
-        let n = x.value.shape()[1];
-        let all = Tensor::empty(cx.gpu, "stage features", &[rows, n]);
-        let mut start = 0;
-        for part in parts {
-            all.slice(start * n, part.shape()).copy_from(&part);
-            start += part.shape()[0];
+            Backbone::EfficientNet(network) => network.each_stage(cx, x, drop, add),
+            Backbone::Vgg(network) => {
+                network.maps(cx, x, add);
+            }
         }
         all
     }

@@ -11,7 +11,6 @@ use crate::ops::batch_norm::{BatchNorm, batch_norm};
 use crate::ops::depthwise::conv_stem;
 use crate::ops::matmul::linear_in;
 use crate::tape::{Ctx, Param, Var};
-use crate::tensor::Tensor;
 
 /// Channels of the last feature map.
 pub const FEATURES: usize = 1280;
@@ -119,11 +118,11 @@ impl EfficientNet {
 
     /// Shows `see` the map behind each of the seven stages.
     #[track_caller]
-    pub fn each_stage(&self, cx: &Ctx, x: &Var, mut see: impl FnMut(&Tensor)) {
+    pub fn each_stage(&self, cx: &Ctx, x: &Var, drop: Option<&DropMasks>, mut see: impl FnMut(&Var)) {
         let (mut map, ends) = (0, stage_ends());
-        self.blocks(cx, x, None, |y| {
+        self.blocks(cx, x, drop, |y| {
             if ends.contains(&map) {
-                see(&y.value);
+                see(y);
             }
             map += 1;
         });

@@ -8,7 +8,6 @@ use super::stochastic_depth::DropMasks;
 use super::{ParamStore, StateStore};
 use crate::gpu::Gpu;
 use crate::tape::{Ctx, Var};
-use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 /// What decides the tensors of a model and what it computes. Stored with the weights.
@@ -103,10 +102,14 @@ impl ColaModel {
     /// what it skips at training step `step`.
     #[track_caller]
     pub fn encode(&self, cx: &Ctx, x: &Var, step: u64) -> Var {
+        let masks = self.drop_masks(cx, x, step);
+        self.config.pooling.pool(cx, &self.encoder.maps(cx, x, masks.as_ref(), |_| ()))
+    }
+
+    fn drop_masks(&self, cx: &Ctx, x: &Var, step: u64) -> Option<DropMasks> {
         let rate = self.config.stochastic_depth;
         let segments = x.value.dims4()[1];
-        let masks = (cx.training && rate > 0.0).then(|| DropMasks::draw(cx.gpu, rate, segments, self.seed, step));
-        self.config.pooling.pool(cx, &self.encoder.maps(cx, x, masks.as_ref(), |_| ()))
+        (cx.training && rate > 0.0).then(|| DropMasks::draw(cx.gpu, rate, segments, self.seed, step))
     }
 }
 
@@ -132,11 +135,10 @@ impl Network for ColaModel {
     fn trained_len(&self) -> usize {
         self.config.pooling.features(self.config.encoder.channels())
     }
-    fn features(&self, x: &Var) -> Tensor {
-        let cx = Ctx::inference(self.params.grads().gpu());
+    fn features(&self, cx: &Ctx, x: &Var, step: u64) -> Var {
         match self.config.features {
-            Features::Pooled => self.encode(&cx, x, 0).value,
-            Features::Stages => self.encoder.stage_features(&cx, x),
+            Features::Pooled => self.encode(cx, x, step),
+            Features::Stages => self.encoder.stage_features(cx, x, self.drop_masks(cx, x, step).as_ref()),
         }
     }
     fn parts(&self) -> Vec<usize> {

@@ -6,7 +6,6 @@ use super::next_code::{NextCode, NextCodeConfig};
 use super::{ParamStore, StateStore};
 use crate::gpu::Gpu;
 use crate::tape::{Ctx, Var};
-use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 /// What decides the tensors of a network and what it computes. Stored with the weights.
@@ -44,9 +43,10 @@ pub trait Network: Stored {
     fn encode(&self, cx: &Ctx, x: &Var, step: u64) -> Var;
     /// Length of such a vector.
     fn trained_len(&self) -> usize;
-    /// The vectors `[features_len, N]` that the trained network gives out; no gradient.
+    /// The vectors `[features_len, N]` that the trained network gives out; as those of [`encode`](Network::encode), they can
+    /// be trained through.
     #[track_caller]
-    fn features(&self, x: &Var) -> Tensor;
+    fn features(&self, cx: &Ctx, x: &Var, step: u64) -> Var;
     /// Length of such a vector.
     fn features_len(&self) -> usize {
         self.parts().iter().sum()

@@ -164,8 +164,8 @@ impl Network for NextCode {
     fn trained_len(&self) -> usize {
         self.config.transformer.width
     }
-    fn features(&self, x: &Var) -> Tensor {
-        self.encode(&Ctx::inference(x.value.gpu()), x, 0).value
+    fn features(&self, cx: &Ctx, x: &Var, step: u64) -> Var {
+        self.encode(cx, x, step)
     }
     fn parts(&self) -> Vec<usize> {
         vec![self.trained_len()]

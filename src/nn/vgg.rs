@@ -19,7 +19,6 @@ use crate::ops::depthwise::conv_stem;
 use crate::ops::elementwise::{Unary, unary};
 use crate::ops::pool::max_pool_2x2;
 use crate::tape::{Ctx, Param, Var};
-use crate::tensor::Tensor;
 
 /// Channels of the last feature map.
 pub const FEATURES: usize = 256;
@@ -92,12 +91,6 @@ impl Vgg {
             see(&y);
         }
         y
-    }
-
-    /// Shows `see` the map behind each of the five stages.
-    #[track_caller]
-    pub fn each_stage(&self, cx: &Ctx, x: &Var, mut see: impl FnMut(&Tensor)) {
-        self.maps(cx, x, |y| see(&y.value));
     }
 }
 

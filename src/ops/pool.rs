@@ -13,6 +13,7 @@ static MAX_2X2_DX: Kernel = kernel!("max_pool_2x2_dx.wgsl");
 static MEAN: Kernel = kernel!("mean_pool.wgsl");
 static MEAN_DX: Kernel = kernel!("mean_pool_dx.wgsl");
 static TIME: Kernel = kernel!("pool_time.wgsl");
+static TIME_DX: Kernel = kernel!("pool_time_dx.wgsl");
 static TIME_STATISTICS: Kernel = kernel!("time_statistics.wgsl");
 
 const WG: usize = 64;
@@ -110,14 +111,35 @@ pub fn mean_pool(cx: &Ctx, x: &Var) -> Var {
 }
 
 /// Mean over time of every channel and frequency, then the maximum of each; x: `[C, N, H, W]` with time as height,
-/// y: `[2 C W, N]`. Without a gradient: it is for probing a frozen encoder.
+/// y: `[2 C W, N]`.
+///
+/// Backward: every element gets its share of the mean's gradient, and the largest that of the maximum, the first of them
+/// where several are equal. Keeps x, of which nothing is kept where it needs no gradient.
 #[track_caller]
-pub fn pool_time(x: &Tensor) -> Tensor {
-    over_time(x, &TIME, 2, 2)
+pub fn pool_time(cx: &Ctx, x: &Var) -> Var {
+    let y = over_time(&x.value, &TIME, 2, 2);
+    if !x.needs_grad() {
+        return Var::constant(y);
+    }
+    let [c, n, h, w] = x.value.dims4();
+    let (x, saved) = (x.clone(), x.value.clone());
+    cx.record("pool_time", y, &[&saved], move |dy, grads| {
+        let dx = Tensor::empty(dy.gpu(), "pool_time dx", x.value.shape());
+        for (start, rows) in split_rows(dy.gpu(), c, n * h * w) {
+            let some = Tensor::empty(dy.gpu(), "over time", &[2 * rows * w, n]);
+            for part in 0..2 {
+                some.rows(part * rows * w, rows * w).copy_from(&dy.rows((part * c + start) * w, rows * w));
+            }
+            let params = [u(rows), u(n), u(h), u(w)];
+            let grid = [groups(rows * n * w, WG), 1, 1];
+            dy.gpu().run(&TIME_DX, &[], &params, &[&x.value.rows(start, rows), &some, &dx.rows(start, rows)], grid, 0);
+        }
+        grads.add(&x, dx);
+    })
 }
 
 /// Over time, of every channel and frequency: the mean, then the standard deviation, then that of the step from one frame
-/// to the next; x: `[C, N, H, W]` with time as height, y: `[3 C W, N]`. Without a gradient, as [`pool_time`].
+/// to the next; x: `[C, N, H, W]` with time as height, y: `[3 C W, N]`. Without a gradient: it is for the input of a network.
 #[track_caller]
 pub fn time_statistics(x: &Tensor) -> Tensor {
     over_time(x, &TIME_STATISTICS, 3, 8)

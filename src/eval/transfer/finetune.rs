@@ -1,5 +1,6 @@
 //! Encoder and linear layer trained together, on random segments of the training clips.
 
+use super::frozen::{Probe, Standardise};
 use super::head::{Criterion, LinearHead};
 use super::predictions::Predictions;
 use super::{EarlyStopping, FitConfig, Fitted, Task, TransferError};
@@ -8,6 +9,7 @@ use crate::eval::embed::through_device;
 use crate::eval::encoder::Encoder;
 use crate::gpu::Pending;
 use crate::nn::{NamedArray, Slab};
+use crate::ops::batch_norm::{BatchNorm, batch_norm};
 use crate::optim::{Adam, AdamConfig};
 use crate::tape::{Ctx, Tape, Var};
 use crate::tensor::Tensor;
@@ -32,8 +34,64 @@ pub fn steps_per_epoch(task: &Task, batch: usize) -> u64 {
     task.of_split(Split::Train).len().div_ceil(batch) as u64
 }
 
-/// Trains and says what becomes of the test clips. The weights of `encoder` move, and its running statistics. `on_step`
-/// is told the steps done. Also returns the clips that turned out unusable while training.
+/// A linear layer on vectors of the encoder, whose gradient goes on into it.
+struct Classifier {
+    head: LinearHead,
+    /// Where it starts as a probe: what its inputs go through, on the host and on the device. The vectors are then those that
+    /// the encoder gives out, and otherwise those that it was trained through.
+    standardise: Option<(Standardise, BatchNorm)>,
+}
+
+impl Classifier {
+    fn new(encoder: &Encoder, labels: usize, start: Option<Probe>) -> Classifier {
+        match start {
+            None => Classifier {
+                head: LinearHead::new(encoder.gpu(), encoder.network().trained_len(), labels),
+                standardise: None,
+            },
+            Some(Probe { head, scale }) => {
+                // moments of the probe's steps are those of another loss
+                let fresh = LinearHead::new(encoder.gpu(), encoder.features(), labels);
+                fresh.write(&head.read());
+                let on_device = scale.on_device(encoder.gpu());
+                Classifier { head: fresh, standardise: Some((scale, on_device)) }
+            }
+        }
+    }
+
+    /// Length of a vector.
+    fn features(&self) -> usize {
+        self.head.params.get("weight").value.shape()[1]
+    }
+
+    /// Logits `[labels, N]` of samples `[N, SEGMENT_SAMPLES]`.
+    #[track_caller]
+    fn logits(&self, cx: &Ctx, encoder: &Encoder, samples: &Tensor, step: u64) -> Var {
+        let input = Var::constant(encoder.front_end().features(samples));
+        let network = encoder.network();
+        let vectors = match &self.standardise {
+            None => network.encode(cx, &input, step),
+            Some((_, fixed)) => {
+                let fixed_cx = Ctx { training: false, ..*cx };
+                batch_norm(&fixed_cx, &network.features(cx, &input, step), fixed, false)
+            }
+        };
+        self.head.logits(cx, &vectors)
+    }
+
+    /// Weights and biases on vectors as they are.
+    fn read(&self) -> (Vec<f32>, Vec<f32>) {
+        match &self.standardise {
+            None => self.head.read(),
+            Some((scale, _)) => scale.unfolded(self.head.read()),
+        }
+    }
+}
+
+/// Trains and says what becomes of the test clips. The weights of `encoder` move, and its running statistics. With `start`
+/// the linear layer begins as a probe of the encoder's vectors and is trained on with it, instead of from zero on the
+/// vectors that the encoder was trained through (Kumar et al. 2022, linear probing then fine-tuning). `on_step` is told the
+/// steps done. Also returns the clips that turned out unusable while training.
 ///
 /// # Errors
 /// A loss that is not finite; splits without a usable clip.
@@ -42,11 +100,12 @@ pub fn fit(
     task: &Task,
     config: &FitConfig,
     resources: Resources,
+    start: Option<Probe>,
     mut on_step: impl FnMut(u64),
 ) -> Result<(Fitted, Vec<(PathBuf, AudioError)>), TransferError> {
     let (gpu, network) = (encoder.gpu(), encoder.network());
-    let features = network.trained_len();
-    let head = LinearHead::new(gpu, features, task.labels.len());
+    let classifier = Classifier::new(encoder, task.labels.len(), start);
+    let head = &classifier.head;
     let criterion = Criterion::new(task, config.class_weights);
     let train = task.of_split(Split::Train);
     let Resources { workers, cache_bytes } = resources;
@@ -63,15 +122,13 @@ pub fn fit(
             let tape = Tape::new();
             let cx = Ctx { frozen_stages: config.frozen_stages, ..Ctx::training(gpu, &tape) };
             let samples = Tensor::from_slice(gpu, &[config.batch, SEGMENT_SAMPLES], &batch.samples);
-            let input = Var::constant(encoder.front_end().features(&samples));
-            let h = network.encode(&cx, &input, step);
-            let loss = criterion.loss(&cx, &head.logits(&cx, &h), &batch.clips);
+            let loss = criterion.loss(&cx, &classifier.logits(&cx, encoder, &samples, step), &batch.clips);
             network.params().zero_grad();
             head.params.zero_grad();
             let value = loss.value.clone();
             tape.backward(&loss, Tensor::from_slice(gpu, &[1], &[1.0f32]));
             optimizers[0].step(network.params(), config.encoder_lr);
-            optimizers[1].step(&head.params, config.head_lr(features));
+            optimizers[1].step(&head.params, config.head_lr(classifier.features()));
             in_flight.push_back(value.read_later());
             while in_flight.len() >= IN_FLIGHT {
                 finite(in_flight.pop_front(), epochs)?;
@@ -83,22 +140,22 @@ pub fn fit(
             finite(in_flight.pop_front(), epochs)?;
         }
         if let Some(stopping) = &mut stopping {
-            let said = predict(encoder, &head, task, Split::Valid, workers)?;
+            let said = predict(encoder, &classifier, task, Split::Valid, workers)?;
             if stopping.is_best(epochs, said.score(task), said.loss(task)) {
-                best = Some(Snapshot::of(encoder, &head));
+                best = Some(Snapshot::of(encoder, head));
             }
         }
     }
     if let Some(best) = &best {
-        best.put_back(encoder, &head);
+        best.put_back(encoder, head);
     }
     let validation = stopping.and_then(|stopping| stopping.best());
     let fitted = Fitted {
-        test: predict(encoder, &head, task, Split::Test, workers)?,
+        test: predict(encoder, &classifier, task, Split::Test, workers)?,
         epochs,
         best_epoch: validation.map_or(epochs, |(epoch, _)| epoch),
         validation: validation.map(|(_, score)| score),
-        classifier: head.read(),
+        classifier: classifier.read(),
     };
     Ok((fitted, loader.skipped()))
 }
@@ -140,7 +197,7 @@ impl Snapshot {
 /// The mean logits of a split's clips over all their segments, batch norm with its running statistics.
 fn predict(
     encoder: &Encoder,
-    head: &LinearHead,
+    classifier: &Classifier,
     task: &Task,
     split: Split,
     workers: usize,
@@ -154,10 +211,7 @@ fn predict(
         encoder.gpu(),
         clips,
         workers,
-        |samples| {
-            let input = Var::constant(encoder.front_end().features(samples));
-            head.logits(&cx, &encoder.network().encode(&cx, &input, 0)).value
-        },
+        |samples| classifier.logits(&cx, encoder, samples, 0).value,
         |rows, logits| {
             let columns = logits.len() / labels;
             for (n, row) in rows.iter().enumerate() {

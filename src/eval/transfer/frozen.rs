@@ -9,8 +9,9 @@ use super::{EarlyStopping, FitConfig, Fitted, Task};
 use crate::audio::Split;
 use crate::eval::embed::Vectors;
 use crate::gpu::Gpu;
+use crate::ops::batch_norm::BatchNorm;
 use crate::optim::{Adam, AdamConfig};
-use crate::tape::{Ctx, Tape, Var};
+use crate::tape::{Ctx, Param, Tape, Var};
 use crate::tensor::Tensor;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -21,7 +22,21 @@ use rand_chacha::ChaCha8Rng;
 ///
 /// # Panics
 /// When `vectors`, which are of the task's clips, hold none of the training split.
-pub fn fit(gpu: &Gpu, vectors: &Vectors, task: &Task, config: &FitConfig, mut on_epoch: impl FnMut(usize)) -> Fitted {
+pub fn fit(gpu: &Gpu, vectors: &Vectors, task: &Task, config: &FitConfig, on_epoch: impl FnMut(usize)) -> Fitted {
+    train(gpu, vectors, task, config, on_epoch).0
+}
+
+/// As [`fit`]; also returns what it made, for the encoder to be trained on with.
+///
+/// # Panics
+/// As [`fit`].
+pub fn train(
+    gpu: &Gpu,
+    vectors: &Vectors,
+    task: &Task,
+    config: &FitConfig,
+    mut on_epoch: impl FnMut(usize),
+) -> (Fitted, Probe) {
     let of_split = |split| -> Vec<usize> {
         let is_in = |row: &usize| task.clips[vectors.rows[*row].clip as usize].split == split;
         (0..vectors.rows.len()).filter(is_in).collect()
@@ -61,13 +76,22 @@ pub fn fit(gpu: &Gpu, vectors: &Vectors, task: &Task, config: &FitConfig, mut on
         head.write(best);
     }
     let validation = stopping.and_then(|stopping| stopping.best());
-    Fitted {
+    let fitted = Fitted {
         test: predict(gpu, &head, &scale, vectors, &test, config.batch),
         epochs,
         best_epoch: validation.map_or(epochs, |(epoch, _)| epoch),
         validation: validation.map(|(_, score)| score),
         classifier: scale.unfolded(head.read()),
-    }
+    };
+    (fitted, Probe { head, scale })
+}
+
+/// A linear layer and the standardisation of the vectors in front of it.
+pub struct Probe {
+    /// The layer.
+    pub(super) head: LinearHead,
+    /// What its inputs went through.
+    pub(super) scale: Standardise,
 }
 
 /// The mean logits of the clips of these rows.
@@ -95,7 +119,7 @@ fn predict(
 }
 
 /// Mean and 1 / deviation of each feature over the training rows.
-struct Standardise {
+pub(super) struct Standardise {
     mean: Vec<f64>,
     scale: Vec<f64>,
 }
@@ -129,8 +153,30 @@ impl Standardise {
         Var::constant(Tensor::from_slice(gpu, &[vectors.cols, rows.len()], &columns))
     }
 
+    /// The same on the device, as a batch norm whose statistics stay.
+    pub(super) fn on_device(&self, gpu: &Gpu) -> BatchNorm {
+        let features = self.mean.len();
+        let tensor = |of: &dyn Fn(usize) -> f64| {
+            let values: Vec<f32> = (0..features).map(|f| of(f) as f32).collect();
+            Tensor::from_slice(gpu, &[features], &values)
+        };
+        let param = |name: &str, of: &dyn Fn(usize) -> f64| Param {
+            name: name.into(),
+            value: tensor(of),
+            grad: Tensor::zeros(gpu, "gradient that nobody asks for", &[features]),
+        };
+        BatchNorm {
+            weight: param("scale", &|f| self.scale[f]),
+            bias: param("shift", &|f| -self.mean[f] * self.scale[f]),
+            running_mean: tensor(&|_| 0.0),
+            running_var: tensor(&|_| 1.0),
+            eps: 0.0,
+            momentum: 0.0,
+        }
+    }
+
     /// The layer that does on vectors as they are what the given one does on standardised ones.
-    fn unfolded(&self, (weight, bias): (Vec<f32>, Vec<f32>)) -> (Vec<f32>, Vec<f32>) {
+    pub(super) fn unfolded(&self, (weight, bias): (Vec<f32>, Vec<f32>)) -> (Vec<f32>, Vec<f32>) {
         let rows = weight.chunks(self.mean.len());
         let scaled =
             |row: &[f32]| -> Vec<f64> { row.iter().zip(&self.scale).map(|(&w, s)| f64::from(w) * s).collect() };

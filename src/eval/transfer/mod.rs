@@ -136,6 +136,10 @@ pub struct FitConfig {
     /// Where the encoder is trained, the first of its stages that stay as they are.
     #[serde(default)]
     pub frozen_stages: usize,
+    /// Where the encoder is trained, whether the linear layer starts as a probe of all its stages; otherwise it starts at
+    /// zero on the pooled map, as in the paper.
+    #[serde(default)]
+    pub from_probe: bool,
     /// Training ends after so many epochs without a better validation score, and goes back to the best epoch.
     pub patience: Option<usize>,
     /// Every label counts alike in the loss, however many clips it has.
@@ -152,6 +156,7 @@ impl Default for FitConfig {
             lr: None,
             encoder_lr: PAPER_LR,
             frozen_stages: 0,
+            from_probe: false,
             patience: None,
             class_weights: false,
             seed: 0,

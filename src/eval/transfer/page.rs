@@ -51,12 +51,16 @@ pub fn page(record: &TransferRecord) -> Report {
 /// A sentence or two on how the classifier was trained and tested.
 pub fn protocol_in_words(record: &TransferRecord) -> String {
     let fit = &record.protocol.fit;
-    let what = match (record.mode, fit.frozen_stages) {
-        (Mode::Frozen | Mode::Random, _) => "A linear layer on standardised vectors of all training segments".into(),
-        (_, 0) => "Encoder and linear layer on one random segment a clip and epoch".into(),
-        (_, n) => format!(
-            "Encoder, its first {n} stages as they were, and linear layer on one random segment a clip and epoch"
-        ),
+    let stages = match fit.frozen_stages {
+        0 => String::new(),
+        stages => format!(", its first {stages} stages as they were,"),
+    };
+    let layer = if fit.from_probe { "a linear layer on all stages, which starts as a probe," } else { "linear layer" };
+    let what = match record.mode {
+        Mode::Frozen | Mode::Random => "A linear layer on standardised vectors of all training segments".into(),
+        Mode::Finetune | Mode::Scratch => {
+            format!("Encoder{stages} and {layer} on one random segment a clip and epoch")
+        }
     };
     let network = match record.protocol.network {
         Some(kind) => format!(" (encoder: {})", kind.in_words()),

@@ -1,6 +1,6 @@
 //! A classifier for other people: encoder and linear layer as safetensors, with the names of the labels.
 
-use super::{Fitted, Mode, Task};
+use super::{Fitted, Task};
 use crate::eval::encoder::Encoder;
 use crate::nn::backbone::Features;
 use crate::nn::network::NetworkConfig;
@@ -11,13 +11,13 @@ use std::io::Write;
 use std::path::Path;
 
 /// Writes `model.safetensors` (the encoder, an EfficientNet under timm's names, `classifier.weight` `[labels, features]` and
-/// `classifier.bias`, which stand behind the encoder's vectors) and `labels.json`, their names in order, into a folder.
+/// `classifier.bias`, which stand behind the encoder's vectors: the pooled map where it was trained through that) and `labels.json`, their names in order, into a folder.
 ///
 /// The file is also weights of an encoder as any other: what reads those passes over the classifier.
 ///
 /// # Errors
 /// [`WriteError`].
-pub fn save(folder: &Path, encoder: &Encoder, task: &Task, fitted: &Fitted, mode: Mode) -> Result<(), WriteError> {
+pub fn save(folder: &Path, encoder: &Encoder, task: &Task, fitted: &Fitted) -> Result<(), WriteError> {
     std::fs::create_dir_all(folder).map_err(|source| WriteError::new(folder, source))?;
     let (weight, bias) = fitted.classifier.clone();
     let labels = task.labels.len();
@@ -25,12 +25,13 @@ pub fn save(folder: &Path, encoder: &Encoder, task: &Task, fitted: &Fitted, mode
     let mut arrays = network.params().read_all(Slab::Values);
     arrays.extend(network.state().read_all());
     arrays.retain(|array| network.is_encoder(&array.name));
-    let shape = vec![labels, weight.len() / labels];
-    arrays.push(NamedArray { name: "classifier.weight".into(), shape, data: weight });
+    let features = weight.len() / labels;
+    arrays.push(NamedArray { name: "classifier.weight".into(), shape: vec![labels, features], data: weight });
     arrays.push(NamedArray { name: "classifier.bias".into(), shape: vec![labels], data: bias });
     let mut config = network.network();
-    if let (NetworkConfig::Cola(config), false) = (&mut config, mode.is_frozen()) {
-        // An encoder that is trained with its layer is so on the pooled map.
+    if let NetworkConfig::Cola(config) = &mut config
+        && features == network.trained_len()
+    {
         config.features = Features::Pooled;
     }
     let info = ModelInfo::new("transfer", encoder.front_end().norm, config);
