@@ -8,10 +8,11 @@ use cola::eval::encoder::Encoder;
 use cola::eval::npy::write_csv;
 use cola::eval::plot::confusion_svg;
 use cola::eval::transfer::finetune::{self, Resources};
+use cola::eval::transfer::frozen::{self, Probe};
 use cola::eval::transfer::page::page;
 use cola::eval::transfer::record::{self, Protocol, TransferRecord};
 use cola::eval::transfer::save::save;
-use cola::eval::transfer::{FitConfig, Fitted, Mode, PAPER_LR, Task, frozen};
+use cola::eval::transfer::{FitConfig, Fitted, Mode, PAPER_LR, Task};
 use cola::gpu::Gpu;
 use cola::nn::backbone::{BackboneKind, Features};
 use cola::nn::network::NetworkConfig;
@@ -297,17 +298,19 @@ impl Measure {
                 None => loaded.before_training(fit.seed),
                 Some(kind) => loaded.other(kind, TrainConfig::default().model(), fit.seed),
             };
+            if (mode.is_frozen() || fit.from_probe) && (!mode.is_pretrained() || vectors.is_none()) {
+                vectors = Some(self.vectors(&encoder, task)?);
+            }
+            let vectors = vectors.as_ref();
             let result = if mode.is_frozen() {
-                if mode == Mode::Random || vectors.is_none() {
-                    vectors = Some(self.vectors(&encoder, task)?);
-                }
                 let progress = self.bar("epochs", i, fit.epochs as u64);
-                let vectors = vectors.as_ref().context("vectors are made above")?;
+                let vectors = vectors.context("vectors are made above")?;
                 let result = frozen::fit(&self.gpu, vectors, task, &fit, |epoch| progress.set_position(epoch as u64));
                 progress.finish_and_clear();
                 result
             } else {
-                self.train(&encoder, task, &fit, i)?
+                let start = vectors.map(|vectors| self.probe(vectors, task, &fit, i));
+                self.train(&encoder, task, &fit, start, i)?
             };
             if self.options.seeds > 1 {
                 eprintln!(
@@ -355,21 +358,25 @@ impl Measure {
         Ok(vectors)
     }
 
-    fn train(&self, encoder: &Encoder, task: &Task, fit: &FitConfig, seed: u16) -> Result<Fitted> {
-        let start = match fit.from_probe {
-            true => {
-                let vectors = self.vectors(encoder, task)?;
-                // as long as the frozen mode's
-                let probing = FitConfig { epochs: FitConfig::default().epochs, ..fit.clone() };
-                let progress = self.bar("epochs of the probe", seed, probing.epochs as u64);
-                let on_epoch = |epoch| progress.set_position(epoch as u64);
-                let (fitted, probe) = frozen::train(&self.gpu, &vectors, task, &probing, on_epoch);
-                progress.finish_and_clear();
-                eprintln!("the probe to start from: {} {:.1}%", task.metric(), 100.0 * fitted.test.score(task));
-                Some(probe)
-            }
-            false => None,
-        };
+    /// What fine-tuning starts from, after as many epochs as the frozen mode has by default.
+    fn probe(&self, vectors: &Vectors, task: &Task, fit: &FitConfig, seed: u16) -> Probe {
+        let fit = FitConfig { epochs: FitConfig::default().epochs, ..fit.clone() };
+        let progress = self.bar("epochs of the probe", seed, fit.epochs as u64);
+        let on_epoch = |epoch| progress.set_position(epoch as u64);
+        let (fitted, probe) = frozen::train(&self.gpu, vectors, task, &fit, on_epoch);
+        progress.finish_and_clear();
+        eprintln!("the probe to start from: {} {:.1}%", task.metric(), 100.0 * fitted.test.score(task));
+        probe
+    }
+
+    fn train(
+        &self,
+        encoder: &Encoder,
+        task: &Task,
+        fit: &FitConfig,
+        start: Option<Probe>,
+        seed: u16,
+    ) -> Result<Fitted> {
         let steps = fit.epochs as u64 * finetune::steps_per_epoch(task, fit.batch);
         let progress = self.bar("steps", seed, steps);
         let resources = Resources { workers: self.encoder.workers(), cache_bytes: self.options.cache.0 };

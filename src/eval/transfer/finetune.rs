@@ -50,7 +50,7 @@ impl Classifier {
                 standardise: None,
             },
             Some(Probe { head, scale }) => {
-                // moments of the probe's steps are those of another loss
+                // with moments of its own: those of the probe's are of another loss
                 let fresh = LinearHead::new(encoder.gpu(), encoder.features(), labels);
                 fresh.write(&head.read());
                 let on_device = scale.on_device(encoder.gpu());

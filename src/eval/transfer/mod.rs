@@ -3,7 +3,7 @@
 //! | mode | encoder | what it tells |
 //! |---|---|---|
 //! | frozen | pre-trained, fixed | how much of the labels a linear layer finds in the vectors |
-//! | fine-tuned | pre-trained, trained further | what pre-training is worth as a start |
+//! | fine-tuned | pre-trained, trained further; from the frozen mode's layer on where all stages are given out | what pre-training is worth as a start |
 //! | from scratch | as initialised, trained | what the labels alone give |
 //! | random | as initialised, fixed | what the network's shape alone gives |
 //!

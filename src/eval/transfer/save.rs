@@ -11,7 +11,8 @@ use std::io::Write;
 use std::path::Path;
 
 /// Writes `model.safetensors` (the encoder, an EfficientNet under timm's names, `classifier.weight` `[labels, features]` and
-/// `classifier.bias`, which stand behind the encoder's vectors: the pooled map where it was trained through that) and `labels.json`, their names in order, into a folder.
+/// `classifier.bias`, which stand behind the encoder's vectors: the pooled map where it was trained through that) and
+/// `labels.json`, their names in order, into a folder.
 ///
 /// The file is also weights of an encoder as any other: what reads those passes over the classifier.
 ///
