@@ -112,7 +112,8 @@ fn only_fine_tuning_moves_the_encoder() {
     catch(run).unwrap_or_else(|e| panic!("{e}"));
 }
 
-/// Where nothing is learned, what starts as a probe says what the probe says; where something is, another thing.
+/// Where nothing is learned, what starts as a probe says what the probe says; where something is, another thing, and the
+/// gradient reaches every block.
 #[test]
 fn fine_tuning_starts_where_the_probe_ended() {
     let run = || {
@@ -136,11 +137,17 @@ fn fine_tuning_starts_where_the_probe_ended() {
             let furthest = |pairs: &mut dyn Iterator<Item = (&f32, &f32)>| {
                 pairs.map(|(a, b)| f64::from((a - b).abs() / (1.0 + b.abs()))).fold(0.0, f64::max)
             };
-            (furthest(&mut pairs.into_iter()), furthest(&mut weights.into_iter()))
+            let params = encoder.network().params().read_all(Slab::Values);
+            (furthest(&mut pairs.into_iter()), furthest(&mut weights.into_iter()), params)
         };
-        let (logits, weights) = tuned(1e-12);
+        let (logits, weights, before) = tuned(1e-12);
         assert!(logits < 1e-3 && weights < 1e-5, "the logits part by {logits}, the weights by {weights}");
-        assert!(tuned(1e-3).0 > 1e-2);
+        let (logits, _, after) = tuned(1e-3);
+        assert!(logits > 1e-2);
+        for (before, after) in before.iter().zip(&after).filter(|(a, _)| a.name.starts_with("encoder.blocks.")) {
+            let furthest = before.data.iter().zip(&after.data).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(furthest > 1e-5, "{} stays", before.name);
+        }
     };
     catch(run).unwrap_or_else(|e| panic!("{e}"));
 }
