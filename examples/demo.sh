@@ -1,5 +1,5 @@
 #!/bin/sh
-# What `make demo` runs: recordings in, a report out, in under six minutes on two cores without a GPU.
+# What `make demo` runs: recordings in, a report out, in six to ten minutes on two cores without a GPU.
 #
 #   examples/demo.sh COLA OUT [AUDIO]
 #

@@ -113,16 +113,16 @@ fn resident_bytes() -> Option<u64> {
 
 /// The whole network, with upload and read-back. On Linux the memory of the process is watched as well.
 #[test]
-fn memory_is_flat_over_200_steps() {
+fn memory_is_flat_over_500_steps() {
     let _alone = alone();
     let gpu = open(None);
-    let after_each = train(&gpu, &TrainConfig { batch: 2, ..TrainConfig::of(Recipe::Standard) }, 200);
+    let after_each = train(&gpu, &TrainConfig { batch: 2, ..TrainConfig::of(Recipe::Standard) }, 500);
     assert!(
         after_each.iter().all(|(memory, _)| *memory == after_each[0].0),
         "from the first step on nothing is allocated"
     );
-    // an upload is 250 kB: one in three of them kept would show
-    if let (Some(early), Some(late)) = (after_each[49].1, after_each[199].1) {
-        assert!(late < early + 10_000_000, "the process grew from {early} to {late} bytes in 150 steps");
+    // an upload is 250 kB: one in ten of them kept would show
+    if let (Some(early), Some(late)) = (after_each[99].1, after_each[499].1) {
+        assert!(late < early + 10_000_000, "the process grew from {early} to {late} bytes in 400 steps");
     }
 }

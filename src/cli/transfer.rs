@@ -77,7 +77,7 @@ pub struct Args {
 /// How to train and test, the same for all tasks and modes.
 #[derive(clap::Args, Clone)]
 pub struct Options {
-    /// Passes over the training clips
+    /// Passes over the training clips. The classifier that fine-tuning may start from has the default's, always
     #[arg(long, default_value_t = FitConfig::default().epochs)]
     pub epochs: usize,
 
