@@ -179,7 +179,12 @@ fn the_four_modes_and_what_they_write() {
     let frozen_stages = |mode| record(&run, &name, mode).protocol.fit.frozen_stages;
     assert_eq!(frozen_stages("finetune"), 5);
     assert!(record(&run, &name, "finetune").protocol.fit.from_probe, "the run gives out all stages");
-    transfer("--mode scratch --epochs 1 --batch 12");
+    let scratch = output(&format!("transfer {} {task} --mode scratch --epochs 1 --batch 12", run.display()));
+    assert!(scratch.status.success(), "{}", text(&scratch.stderr));
+    // 0.9^3 after an epoch, 0.042 after ten
+    let unsettled = "after 3 steps the running statistics of the batch norms are still 73% the start's";
+    assert!(text(&scratch.stderr).contains(unsettled), "{}", text(&scratch.stderr));
+    assert!(text(&scratch.stderr).contains("take --epochs 10 or more"));
     assert_eq!(frozen_stages("scratch"), 0);
     let random = transfer("--mode random --epochs 10");
     assert_eq!(random, transfer("--mode random --epochs 10"), "the same seed gives the same accuracy");
