@@ -2,6 +2,8 @@
 
 use crate::harness::{check_op, input, on_every_device};
 use cola::ops::elementwise::{Unary, add_scaled, reshape, scale, unary};
+use cola::tape::{Ctx, Var};
+use cola::tensor::Tensor;
 
 /// Each function of the table, without being named here.
 #[test]
@@ -44,5 +46,22 @@ fn other_shapes() {
     on_every_device(|gpu| {
         let reference = |x: &[Vec<f64>], _: &[Vec<f64>]| x[0].clone();
         check_op("reshape", gpu, &[input(1, &[6, 5])], &[], &reference, &|cx, x, _| reshape(cx, &x[0], &[1, 30]), 1e-6);
+    });
+}
+
+/// A processor takes a hundred cycles for a number below 1.2e-38, so a driver's threads are to take it for 0.
+#[test]
+fn a_processor_flushes_denormal_numbers() {
+    on_every_device(|gpu| {
+        let times = |values: &[f32], factor| {
+            let x = Var::constant(Tensor::from_slice(gpu, &[values.len()], values));
+            scale(&Ctx::inference(gpu), factor, &x).value.read::<f32>()
+        };
+        let (results, operands) = (times(&[1e-30, -1e-30], 1e-12), times(&[1e-42, 2e-30], 1e10));
+        assert!((operands[1] / 2e-20 - 1.0).abs() < 1e-6, "{operands:?}");
+        // threads of Windows do not inherit it
+        if gpu.caps().is_cpu && cfg!(unix) {
+            assert_eq!((results[0], results[1], operands[0]), (0.0, 0.0, 0.0));
+        }
     });
 }

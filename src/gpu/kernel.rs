@@ -1,6 +1,6 @@
 //! Kernels, their specialisations, and the caches of what the driver makes of them.
 //!
-//! (Kernel, Spec) is the whole pipeline key: no per-op key types, no registry. This is the one file with `unsafe`.
+//! (Kernel, Spec) is the whole pipeline key: no per-op key types, no registry.
 
 use super::traffic::{Traffic, traffic_of};
 use super::wgsl::{self, Composed, Sources};
