@@ -49,7 +49,7 @@ fn other_shapes() {
     });
 }
 
-/// A processor takes a hundred cycles for a number below 1.2e-38, so a driver's threads are to take it for 0.
+/// Numbers below 1.2e-38 cost a processor many times what others do, so a driver's threads are to take them for 0.
 #[test]
 fn a_processor_flushes_denormal_numbers() {
     on_every_device(|gpu| {

@@ -93,8 +93,8 @@ fn adapters(instance: &wgpu::Instance) -> Vec<wgpu::Adapter> {
     flushing_denormals(|| pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all())))
 }
 
-/// Runs what makes a driver start its threads, which inherit that numbers below 1.2e-38 count as 0. A CPU takes a hundred
-/// cycles for each of them, and a loss that is nearly 0 has gradients full of them; WGSL lets a device do either.
+/// Runs what makes a driver start its threads, which inherit that numbers below 1.2e-38 count as 0. A CPU takes many times as
+/// long for them, and a loss that is nearly 0 has gradients full of them; WGSL lets a device do either.
 fn flushing_denormals<T>(start: impl FnOnce() -> T) -> T {
     // SAFETY: no arithmetic of ours runs inside, and the flags of this thread are as they were when it returns.
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]

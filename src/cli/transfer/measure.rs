@@ -1,7 +1,7 @@
 //! Carrying a transfer out: the encoder, its seeds, and what is written.
 
-use super::super::run::{EncoderArgs, folder_of, tell_skipped};
 use super::Options;
+use crate::cli::run::{EncoderArgs, folder_of, tell_skipped};
 use anyhow::{Context, Result, ensure};
 use cola::audio::Split;
 use cola::eval::embed::{Vectors, count_segments, embed};
