@@ -24,7 +24,7 @@ fn linear_layers() {
     on_every_device(|gpu| {
         // small and odd, one past a tile; then multiples of 4 for the lane kernels: every pair of their block sizes,
         // exact and one past
-        let odd = [(1, 1, 1), (3, 5, 7), (65, 17, 66), (33, 12, 36)];
+        let odd = [(1, 1, 1), (3, 5, 7), (9, 6, 17), (65, 17, 66), (33, 12, 36)];
         let sixteen = [(8, 4, 32), (16, 20, 260), (16, 40, 12)];
         let twenty_four = [(24, 16, 68), (24, 24, 64), (44, 40, 68)];
         let forty = [(40, 12, 4), (84, 24, 36), (40, 36, 132), (44, 16, 136)];

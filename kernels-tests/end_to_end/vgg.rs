@@ -8,7 +8,7 @@ const SMALL: &str = "--method simclr --encoder vgg --lr 1e-3 --warmup 5";
 fn a_vgg_is_trained_and_used() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (run, task) = (folder.path().join("run"), sounds().display().to_string());
-    let start = |rest: &str| format!("pretrain {} --out {} {SMALL} --batch 8 {rest}", train_folder(), run.display());
+    let start = |rest: &str| format!("pretrain {} --out {} {SMALL} --batch 4 {rest}", train_folder(), run.display());
     for (rest, parts) in [
         ("--steps 9 --stochastic-depth 0.2", ["--stochastic-depth", "VGG"]),
         ("--steps 9 --zero-init-residual true", ["--zero-init-residual", "VGG"]),

@@ -174,6 +174,17 @@ static TILE_KNOBS: Tunable = Tunable {
 
 const DEFAULT_TILE: Knobs = [64, 64, 4];
 
+/// The knobs of a tile for a result of `shape[0]` rows and so many columns. A CPU takes no more of either than the
+/// result has: what it computes past them takes as long as what is wanted. A GPU needs the invocations for its loads.
+fn tile_knobs(gpu: &Gpu, shape: TuneShape, columns: usize) -> Knobs {
+    if gpu.caps().tier == Tier::Cpu {
+        let fitting = |size: usize, least: usize| u(size.next_power_of_two().clamp(least, 64));
+        [fitting(shape[0], 8), fitting(columns, 16), 4]
+    } else {
+        gpu.tuned(&TILE_KNOBS, shape)
+    }
+}
+
 /// Variants of a product: left matrix as it is or transposed, and right matrix transposed.
 const PLAIN: usize = 0;
 const TRANSPOSED: usize = 1;
@@ -201,7 +212,7 @@ impl Block {
         if gpu.caps().tier == Tier::Cpu && self.fits_lanes(m, k, n) {
             self.run_lanes(a, x, y, gpu.tuned(&LANES_KNOBS, shape));
         } else {
-            self.run_tile(a, x, y, gpu.tuned(&TILE_KNOBS, shape));
+            self.run_tile(a, x, y, tile_knobs(gpu, shape, n));
         }
     }
 
@@ -294,7 +305,7 @@ fn outer_block(gpu: &Gpu, a: &Tensor, b: &Tensor, y: &Tensor, (y0, ldy): (usize,
     if outer.lanes {
         outer.run_lanes(a, b, &part, gpu.tuned(&LANES_NT_KNOBS, shape));
     } else {
-        outer.run_tile(a, b, &part, gpu.tuned(&TILE_KNOBS, shape));
+        outer.run_tile(a, b, &part, tile_knobs(gpu, shape, j));
     }
     add_parts(&part, y, (m, j), (y0, ldy), accumulate);
 }
