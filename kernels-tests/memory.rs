@@ -111,12 +111,12 @@ fn resident_bytes() -> Option<u64> {
     Some(4096 * pages)
 }
 
-/// The whole network, with upload and read-back. On Linux the memory of the process is watched as well.
+/// A step of the default, with upload and read-back. On Linux the memory of the process is watched as well.
 #[test]
 fn memory_is_flat_over_500_steps() {
     let _alone = alone();
     let gpu = open(None);
-    let after_each = train(&gpu, &TrainConfig { batch: 2, ..TrainConfig::of(Recipe::Standard) }, 500);
+    let after_each = train(&gpu, &TrainConfig { batch: 2, ..TrainConfig::of(Recipe::Strong) }, 500);
     assert!(
         after_each.iter().all(|(memory, _)| *memory == after_each[0].0),
         "from the first step on nothing is allocated"
