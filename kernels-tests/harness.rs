@@ -5,14 +5,16 @@ use cola::tape::{Ctx, Param, Tape, Var};
 use cola::tensor::Tensor;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::sync::{Mutex, OnceLock, TryLockError};
 
-/// One device for each way a kernel can run here.
+/// One device for each way a kernel can run here. A test holds the one it runs on, so that check_guards speaks of
+/// its tensors only; another test may run on the next meanwhile.
 struct Devices {
+    tiers: Vec<Tier>,
     /// Every tier of this adapter, unchecked as in production, with sentinel words behind every tensor.
-    guarded: Vec<Gpu>,
+    guarded: Vec<Mutex<Gpu>>,
     /// Every tier with wgpu's run-time checks, which clamp what would go out of bounds.
-    checked: Vec<Gpu>,
+    checked: Vec<Mutex<Gpu>>,
 }
 
 /// The adapter that the tests are to use.
@@ -30,43 +32,37 @@ fn devices() -> &'static Devices {
     DEVICES.get_or_init(|| {
         let first = open(Tier::Portable, false, true);
         let tiers = Tier::on(first.caps());
-        Devices {
-            guarded: tiers.iter().map(|&tier| open(tier, false, true)).collect(),
-            checked: tiers.iter().map(|&tier| open(tier, true, false)).collect(),
-        }
+        let open = |checked, guard| tiers.iter().map(|&tier| Mutex::new(open(tier, checked, guard))).collect();
+        Devices { guarded: open(false, true), checked: open(true, false), tiers }
     })
+}
+
+fn run(device: &Mutex<Gpu>, test: impl Fn(&Gpu)) {
+    let gpu = device.lock().unwrap_or_else(|e| e.into_inner());
+    catch(|| test(&gpu)).unwrap_or_else(|e| panic!("{e}"));
+    gpu.check_guards();
 }
 
 /// Runs a test on every tier this adapter has, checked and unchecked; sentinels are checked after each.
 pub fn on_every_device(test: impl Fn(&Gpu)) {
-    let _alone = alone();
-    let run = |gpu| catch(|| test(gpu)).unwrap_or_else(|e| panic!("{e}"));
-    for gpu in &devices().guarded {
-        run(gpu);
-        gpu.check_guards();
+    let Devices { guarded, checked, .. } = devices();
+    let mut left: Vec<_> = guarded.iter().chain(checked).collect();
+    while !left.is_empty() {
+        // with the others in use, wait for the first
+        let free = left.iter().position(|device| !matches!(device.try_lock(), Err(TryLockError::WouldBlock)));
+        run(left.remove(free.unwrap_or(0)), &test);
     }
-    devices().checked.iter().for_each(run);
 }
 
 /// Runs a test as production does: for what is made of kernels that other tests run on every device.
 pub fn on_one_device(test: impl Fn(&Gpu)) {
-    let _alone = alone();
-    let gpu = devices().guarded.last().expect("an adapter has a tier");
-    catch(|| test(gpu)).unwrap_or_else(|e| panic!("{e}"));
-    gpu.check_guards();
+    run(devices().guarded.last().expect("an adapter has a tier"), test);
 }
 
 /// The same without sentinels, which keep every buffer until they are checked: for what trains for hundreds of steps.
 pub fn on_plain_device(test: impl Fn(&Gpu)) {
-    let gpu = devices().guarded.last().expect("an adapter has a tier");
-    let gpu = open(gpu.caps().tier, false, false);
+    let gpu = open(*devices().tiers.last().expect("an adapter has a tier"), false, false);
     catch(|| test(&gpu)).unwrap_or_else(|e| panic!("{e}"));
-}
-
-/// One test at a time on a device, so that check_guards speaks of this test's tensors only.
-fn alone() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    ONE.lock().unwrap_or_else(|e| e.into_inner())
 }
 
 /// `n` values in [-1, 1), the same for the same seed.
