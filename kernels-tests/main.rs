@@ -22,6 +22,7 @@ mod fft;
 mod frozen_stages;
 mod fused;
 mod griffin_lim;
+mod guards;
 mod harness;
 mod kmeans;
 mod ladders;
